@@ -1,0 +1,47 @@
+/* Time. Stages never ask the system for it: they are handed the moment, or a clock of their
+ * reactor's. */
+#ifndef WEIR_CLOCK_H
+#define WEIR_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MICROSECOND INT64_C(1000) /* all in nanoseconds */
+#define MILLISECOND INT64_C(1000000)
+#define SECOND      INT64_C(1000000000)
+#define NEVER       INT64_MAX /* as a time to be woken: not before something happens */
+
+/* One reading of the clocks. `mono` and `boot` have no known zero; compare like with like. */
+struct moment {
+    int64_t mono; /* ns; stands still while the system is suspended: deadlines */
+    int64_t boot; /* ns; counts suspension where the system can (Linux, macOS): expiry, age */
+    int64_t wall; /* ns since 1970 (UTC): dates for people, never for durations */
+};
+
+struct moment clock_now(void);
+
+/* A reading shared by all that happens in one turn of a loop: taken when first wanted, then kept
+ * until the reactor marks it as old. A test sets `now` and `is_current`, and so holds the time. */
+struct clock {
+    struct moment now;
+    bool is_current;
+};
+
+static inline struct moment clock_read(struct clock *clock)
+{
+    if (!clock->is_current) {
+        clock->now = clock_now();
+        clock->is_current = true;
+    }
+    return clock->now;
+}
+
+/* Milliseconds until `deadline` (both mono), rounded up, 0 when passed, capped to 32 bits. */
+uint32_t clock_remaining_ms(int64_t now, int64_t deadline);
+
+static inline int64_t clock_earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+#endif

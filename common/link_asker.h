@@ -1,0 +1,45 @@
+/* The asking end of a link: one session with one server (one shard). See link.h. */
+#ifndef WEIR_LINK_ASKER_H
+#define WEIR_LINK_ASKER_H
+
+#include "common/link.h"
+
+struct link_asker;
+
+struct link_asker_settings {
+    uint64_t ring;                   /* ring_digest, told to the peer */
+    bool heartbeat;                  /* off over inproc, which cannot lose */
+    uint64_t (*random)(void *owner); /* session names; not predictable from outside */
+    void *owner;                     /* handed to all hooks */
+    /* Called from link_asker_receive and link_asker_tick only. May ask again at once. */
+    void (*on_answer)(void *owner, uint64_t token, const struct answer *answer);
+    void (*on_event)(void *owner, enum link_event event);
+};
+
+struct link_asker *link_asker_create(const struct link_asker_settings *settings);
+void link_asker_destroy(struct link_asker **asker); /* calls no hook */
+
+/* Adds an ask to the batch being gathered. STATUS_VALUE: it will be answered exactly once, to
+ * `token`; STATUS_AWAY (no session) or STATUS_BUSY (no credit, key too long): it was not taken. */
+enum status link_asker_ask(struct link_asker *asker, int64_t now, uint64_t token, struct bytes key,
+                           int64_t deadline);
+
+/* A message has arrived; its frames are borrowed for the call. */
+void link_asker_receive(struct link_asker *asker, int64_t now, struct bytes first_frame,
+                        struct value *const *values, size_t value_count);
+
+/* Time passes: opens sessions, notices silence. Returns when to call next (mono ns). */
+int64_t link_asker_tick(struct link_asker *asker, int64_t now);
+
+/* The next sealed batch to send, or NULL. The caller sends it and then calls batch_clear on it;
+ * where it cannot be sent, link_asker_lose. Called until NULL. */
+struct batch *link_asker_flush(struct link_asker *asker, int64_t now);
+
+/* The transport says that the peer is gone, or took nothing: ends the session. */
+void link_asker_lose(struct link_asker *asker, int64_t now);
+
+bool link_asker_is_open(const struct link_asker *asker);
+uint32_t link_asker_outstanding(const struct link_asker *asker);
+const struct link_counters *link_asker_counters(const struct link_asker *asker);
+
+#endif

@@ -1,0 +1,45 @@
+/* The serving end of a link: the sessions of all askers of one serve address. See link.h. */
+#ifndef WEIR_LINK_SERVER_H
+#define WEIR_LINK_SERVER_H
+
+#include "common/link.h"
+
+struct link_server;
+
+struct link_server_settings {
+    uint64_t ring; /* compared with the asker's; a difference is an event and no refusal */
+    void *owner;
+    /* Called from link_server_receive only; may answer at once. `key` is valid during the call. */
+    void (*on_ask)(void *owner, const struct return_address *from, struct bytes key,
+                   int64_t deadline);
+    void (*on_event)(void *owner, uint64_t peer, enum link_event event);
+};
+
+struct link_server *link_server_create(const struct link_server_settings *settings);
+void link_server_destroy(struct link_server **server); /* calls no hook */
+
+/* Until this is called no HELLO is answered (the asker's is kept, and answered then). */
+void link_server_open(struct link_server *server);
+
+/* A message of the peer that the transport knows by this number. */
+void link_server_receive(struct link_server *server, int64_t now, uint64_t peer,
+                         struct bytes first_frame, struct value *const *values, size_t value_count);
+
+/* Answers one ask. Where the peer's session has ended since, it is counted as late and dropped. */
+void link_server_answer(struct link_server *server, const struct return_address *to,
+                        const struct answer *answer);
+
+/* Drops peers that are silent (those that promised heartbeats). Returns when to call next (mono).
+ */
+int64_t link_server_tick(struct link_server *server, int64_t now);
+
+/* The next sealed batch and the peer it is for, or NULL; as link_asker_flush. */
+struct batch *link_server_flush(struct link_server *server, int64_t now, uint64_t *peer);
+
+/* The transport cannot reach this peer: its session ends. */
+void link_server_lose(struct link_server *server, uint64_t peer);
+
+size_t link_server_peers(const struct link_server *server);
+const struct link_counters *link_server_counters(const struct link_server *server);
+
+#endif

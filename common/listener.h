@@ -1,0 +1,34 @@
+/* Listening sockets: bound before any stage is created, so that an address in use is an error of
+ * the start, and listening only from when its front end opens.
+ *
+ * An address is "127.0.0.1:8080", "[::1]:8080" (port 0 takes a free one) or "unix:/path". Several
+ * instances of one front end get a descriptor each: SO_REUSEPORT where the kernel balances between
+ * them (Linux), the same socket duplicated elsewhere. The address is first bound without
+ * SO_REUSEPORT, so that a second weir started by mistake is refused. */
+#ifndef WEIR_LISTENER_H
+#define WEIR_LISTENER_H
+
+#include "common/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define LISTENER_BACKLOG       4096
+#define LISTENER_MAX_INSTANCES 64
+
+struct listener {
+    int descriptors[LISTENER_MAX_INSTANCES]; /* bound, non-blocking, close-on-exec; -1 once taken */
+    size_t count;
+    char address[128]; /* as bound: with the port that was taken */
+};
+
+bool listener_check_address(const char *address, struct error *error);
+
+/* Binds; nothing is left open on failure. Blocks only for local calls. */
+bool listener_open(struct listener *listener, const char *address, size_t instances,
+                   struct error *error);
+
+/* Closes what was not taken, and removes the path of a Unix socket. */
+void listener_close(struct listener *listener);
+
+#endif

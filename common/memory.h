@@ -1,0 +1,21 @@
+/* Heap memory for our own bookkeeping: never NULL. When the system has none left the process ends
+ * with one line to standard error; a cache that is started again loses nothing that Redis does not
+ * have.
+ *
+ * What a peer's words can make large (a value) is allocated by value_create, which may fail and
+ * whose failure is handled. Everything is given back with free(). */
+#ifndef WEIR_MEMORY_H
+#define WEIR_MEMORY_H
+
+#include <stddef.h>
+
+/* Zeroed memory for `count` items of `size` bytes; the product may not overflow (CHECK). */
+void *memory_alloc(size_t count, size_t size);
+
+/* As realloc; what lies beyond the old size is undefined. */
+void *memory_resize(void *memory, size_t count, size_t size);
+
+/* A copy of `text`, ended by a zero byte. */
+char *memory_copy_text(const char *text);
+
+#endif

@@ -1,0 +1,153 @@
+/* Messages: what is asked, answered and announced between stages, and how it lies in a batch on the
+ * wire. docs/protocol.md says the same in prose; this is the only code that knows the layout.
+ *
+ * A batch is one ZeroMQ message. Its first frame is a header and records, little-endian, packed,
+ * with no pointers; each value of VALUE_BY_REFERENCE or more follows as a frame of its own, in the
+ * order of the records that own them. Every length is checked against what is left before it is
+ * used.
+ *
+ *     header   magic u32, version u8, reserved u8[3] (0), session u64, sequence u32,
+ *              acknowledged u32, records u32
+ *     HELLO    kind u8, ring u64, heartbeat u8 (1: this end sends heartbeats and expects them)
+ *     WELCOME  kind u8, ring u64, credit u32 (asks that may be outstanding)
+ *     RESET    kind u8, version u8 (the sender's)
+ *     ASK      kind u8, flags u8 (0), id u64, remaining u32 (ms), key size u32, key
+ *     VALUE    kind u8, by_reference u8, id u64, life u32 (ms), age u32 (ms), size u32, bytes
+ *     NONE     kind u8, id u64
+ *     FAIL     kind u8, status u8, id u64
+ *
+ * All functions are pure. */
+#ifndef WEIR_MESSAGE_H
+#define WEIR_MESSAGE_H
+
+#include "common/buffer.h"
+#include "common/bytes.h"
+#include "common/value.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MESSAGE_MAGIC       UINT32_C(0x52494557) /* "WEIR" */
+#define MESSAGE_VERSION     1
+#define MESSAGE_HEADER_SIZE 28
+
+/* Every limit of the wire, in one place. */
+#define MESSAGE_MAX_KEY         (64 * 1024)         /* bytes */
+#define MESSAGE_MAX_VALUE       (512 * 1024 * 1024) /* bytes: Redis's own limit */
+#define MESSAGE_MAX_RECORDS     1024                /* a batch */
+#define MESSAGE_MAX_FIRST_FRAME (16 * 1024 * 1024)  /* bytes: MAX_RECORDS inline values fit */
+#define MESSAGE_LIFE_UNBOUNDED  UINT32_MAX          /* ms: the origin set no end */
+
+/* What became of an ask. The fails are told apart as a client must be (one table turns them into
+ * HTTP, one into RESP). The numbers are on the wire. */
+enum status {
+    STATUS_VALUE = 0,
+    STATUS_NONE = 1,            /* Redis has no such key */
+    STATUS_WRONG_TYPE = 2,      /* the key holds another type than a string */
+    STATUS_ORIGIN_ERROR = 3,    /* Redis answered with another error */
+    STATUS_ORIGIN_BROKEN = 4,   /* Redis broke the protocol */
+    STATUS_AWAY = 5,            /* no connection to Redis is up, or no session to the next stage */
+    STATUS_BUSY = 6,            /* too much work in progress: a queue or the credit is used up */
+    STATUS_WAITED_TOO_LONG = 7, /* the deadline passed before Redis was asked */
+    STATUS_TIMEOUT = 8,         /* Redis was asked and did not answer within the deadline */
+    STATUS_COUNT
+};
+
+/* The answer to one ask. Either `bytes` (small, valid during the call that hands it over) or
+ * `value` (by reference) is set for STATUS_VALUE; neither otherwise. */
+struct answer {
+    enum status status;
+    uint32_t life_ms; /* remaining life of the value, or MESSAGE_LIFE_UNBOUNDED */
+    uint32_t age_ms;  /* since it was read from Redis */
+    struct bytes bytes;
+    struct value *value; /* borrowed: value_share to keep it */
+};
+
+/* The bytes of a STATUS_VALUE, wherever they are. */
+static inline struct bytes answer_bytes(const struct answer *answer)
+{
+    return answer->value ? answer->value->bytes : answer->bytes;
+}
+
+enum record_kind {
+    RECORD_HELLO = 1,
+    RECORD_WELCOME = 2,
+    RECORD_RESET = 3,
+    RECORD_ASK = 4,
+    RECORD_VALUE = 5,
+    RECORD_NONE = 6,
+    RECORD_FAIL = 7
+};
+
+/* One decoded record; which fields are set follows from `kind`. Bytes point into the batch. */
+struct record {
+    enum record_kind kind;
+    uint64_t id;           /* ASK, VALUE, NONE, FAIL */
+    uint64_t ring;         /* HELLO, WELCOME */
+    uint32_t credit;       /* WELCOME */
+    uint32_t remaining_ms; /* ASK */
+    bool heartbeat;        /* HELLO */
+    uint8_t version;       /* RESET */
+    struct bytes key;      /* ASK */
+    struct answer answer;  /* VALUE, NONE, FAIL */
+};
+
+struct batch_header {
+    uint64_t session;
+    uint32_t sequence;
+    uint32_t acknowledged;
+    uint32_t records;
+};
+
+/* ---- encoding: a batch that is being gathered ---- */
+
+struct batch {
+    struct buffer frame; /* room for the header, then the records */
+    uint32_t records;
+    struct value **values; /* those by reference, one reference each, in order */
+    size_t value_count, value_capacity;
+};
+
+/* A zeroed batch is empty. */
+void batch_fini(struct batch *batch);
+
+/* Forgets the records (after they were sent); the memory is kept for the next ones. References to
+ * values that were not taken over are released. */
+void batch_clear(struct batch *batch);
+
+void batch_add_hello(struct batch *batch, uint64_t ring, bool heartbeat);
+void batch_add_welcome(struct batch *batch, uint64_t ring, uint32_t credit);
+void batch_add_reset(struct batch *batch);
+/* CHECK: key.size <= MESSAGE_MAX_KEY. */
+void batch_add_ask(struct batch *batch, uint64_t id, uint32_t remaining_ms, struct bytes key);
+/* VALUE, NONE or FAIL, as answer->status says; takes a reference of its own to answer->value.
+ * Inline bytes of VALUE_BY_REFERENCE or more become a value of their own (a copy). */
+void batch_add_answer(struct batch *batch, uint64_t id, const struct answer *answer);
+
+bool batch_is_empty(const struct batch *batch);
+/* Whether one more record could break a limit of the wire: send first. */
+bool batch_is_full(const struct batch *batch);
+
+/* Writes the header in front of the records; the frame is then ready to be sent. */
+void batch_seal(struct batch *batch, uint64_t session, uint32_t sequence, uint32_t acknowledged);
+
+/* ---- decoding ---- */
+
+enum batch_verdict { BATCH_READY, BATCH_MALFORMED, BATCH_OTHER_VERSION };
+
+struct batch_reader {
+    struct batch_header header;
+    const char *next, *end;      /* in the first frame */
+    struct value *const *values; /* frames behind the first, borrowed */
+    size_t value_count, value_next;
+};
+
+/* Checks the whole batch, every record and the number and sizes of its frames, before any of it is
+ * used; only BATCH_READY leaves the reader ready for batch_next. */
+enum batch_verdict batch_read(struct batch_reader *reader, struct bytes first_frame,
+                              struct value *const *values, size_t value_count);
+
+/* The next record; false at the end. */
+bool batch_next(struct batch_reader *reader, struct record *record);
+
+#endif

@@ -1,0 +1,114 @@
+/* The contract of a stage.
+ *
+ * A stage is some state and this table of hooks. It never owns a thread, never blocks, and shares
+ * no writable memory with any other: a reactor calls its hooks, one at a time, in one thread. It
+ * asks and answers through ports; which transport, which shard, how many messages share a frame is
+ * not its business, and what it hands to a port leaves at the end of the turn.
+ *
+ * All hooks may ask and answer. None may destroy the stage. */
+#ifndef WEIR_STAGE_H
+#define WEIR_STAGE_H
+
+#include "common/clock.h"
+#include "common/error.h"
+#include "common/link.h"
+#include "common/log.h"
+#include "common/message.h"
+#include "common/metrics.h"
+#include "common/settings.h"
+
+struct uv_loop_s;
+
+/* Any shard: the ring picks it by the key. */
+#define PORT_BY_KEY SIZE_MAX
+
+/* The port on which a stage asks others, towards the origin. */
+struct ask_port {
+    size_t shards;
+    enum status (*ask)(struct ask_port *port, size_t shard, uint64_t token, struct bytes key,
+                       int64_t deadline);
+    bool (*is_open)(const struct ask_port *port); /* every shard has a session */
+};
+
+/* The port on which a stage is asked, from towards the client. */
+struct serve_port {
+    void (*answer)(struct serve_port *port, const struct return_address *to,
+                   const struct answer *answer);
+};
+
+/* Asks for `key`. STATUS_VALUE: exactly one on_answer with `token` will follow, never during this
+ * call. Any other status (AWAY, BUSY): the ask was not taken, and that is its answer. The key is
+ * copied. */
+static inline enum status port_ask(struct ask_port *port, uint64_t token, struct bytes key,
+                                   int64_t deadline)
+{
+    return port->ask(port, PORT_BY_KEY, token, key, deadline);
+}
+
+/* Answers an ask, once. The bytes are copied, the value is shared. */
+static inline void port_answer(struct serve_port *port, const struct return_address *to,
+                               const struct answer *answer)
+{
+    port->answer(port, to, answer);
+}
+
+enum notice { NOTICE_LOST /* a session towards the origin ended: nothing is known to be fresh */ };
+
+/* What a stage is created with. All of it outlives the stage. */
+struct stage_setup {
+    const char *name;                /* of the instance: "http.0", or "http" where there is one */
+    const struct settings *settings; /* checked; this instance's share */
+    struct ask_port *asks;           /* NULL where its kind does not ask */
+    struct serve_port *serves;       /* NULL where its kind does not serve */
+    struct uv_loop_s *loop; /* for descriptors and name look-ups; NULL in a simulated run */
+    struct clock *clock;    /* for what the loop calls, outside the hooks */
+    int listener;           /* bound, for the stage to listen on and close; -1: none */
+    const char *address;    /* of the listener, as bound; NULL: none */
+    struct log *log;
+};
+
+struct stage_kind {
+    struct kind_spec spec;
+
+    /* Allocates the stage and checks what the declarations of its settings could not. NULL and an
+     * error text on failure; never aborts. */
+    void *(*create)(const struct stage_setup *setup, struct error *error);
+
+    /* The local stages it asks can be asked: a front end starts to listen. Called once. May be
+     * NULL. */
+    void (*on_open)(void *stage, struct moment now);
+
+    /* Whether others may begin to ask it. NULL: as soon as what it asks can be asked. A fetcher
+     * says true once its first attempt to connect has succeeded or failed, and never false again.
+     */
+    bool (*is_settled)(void *stage);
+
+    /* Somebody asks: answer now, or keep `*from` and answer once later. `key` is valid during the
+     * call; `deadline` (mono ns) is when the asker stops to be interested. */
+    void (*on_ask)(void *stage, struct moment now, const struct return_address *from,
+                   struct bytes key, int64_t deadline);
+
+    /* An answer to what this stage asked; `answer` and its bytes are valid during the call. */
+    void (*on_answer)(void *stage, struct moment now, uint64_t token, const struct answer *answer);
+
+    void (*on_notice)(void *stage, struct moment now, enum notice notice); /* may be NULL */
+
+    /* The end of a turn, after its messages: flush, expire, give up on what is overdue. Returns
+     * when it wants to be woken (mono ns), or NEVER. */
+    int64_t (*on_turn)(void *stage, struct moment now);
+
+    void (*measure)(void *stage, struct moment now, struct metrics *metrics);
+
+    /* Why it cannot do its work now, as a short phrase without names of keys; NULL when it can. */
+    const char *(*unready)(void *stage, struct moment now);
+
+    /* Take nothing new, finish what is in progress. May be NULL. */
+    void (*drain)(void *stage, struct moment now);
+    bool (*is_drained)(void *stage); /* NULL: always */
+
+    /* Ends everything the stage holds; NULLs the pointer. The stage's handles in the loop are
+     * closed here (uv_close), and the loop is run by the reactor until they are gone. */
+    void (*destroy)(void **stage);
+};
+
+#endif
