@@ -1,0 +1,346 @@
+/* Owns a listener, up to PAIRS_MAX pairs of sockets and the record of what passed. The proxy's
+ * thread alone touches the sockets; the lock guards the record and the wishes of the test. */
+#include "redis_proxy.h"
+
+#include "blob.h"
+#include "deadline.h"
+#include "net.h"
+#include "trouble.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PAIRS_MAX 64
+
+struct pair {
+    int client, redis;    /* sockets */
+    struct blob commands; /* bytes of a command not yet complete */
+};
+
+struct passage {
+    char *command;  /* upper case */
+    char *argument; /* the first one, "" without */
+};
+
+struct redis_proxy {
+    int listener, port, redis_port;
+    int wake[2]; /* a pipe: a byte makes the thread look at the wishes */
+    pthread_t thread;
+    struct pair pairs[PAIRS_MAX];
+    size_t pair_count;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool hold, sever, stop;
+    const char *replacement;
+    unsigned wished, heeded; /* the number of the last wish, and of the last one in force */
+    struct passage *passages;
+    size_t passage_count;
+};
+
+/* A word of a RESP array: `at` stands on its '$'. Returns the end, NULL while incomplete. */
+static const char *parse_word(const char *at, const char *end, const char **word, size_t *length)
+{
+    const char *line = memchr(at, '\n', (size_t)(end - at));
+
+    if (!line)
+        return NULL;
+    *length = strtoul(at + 1, NULL, 10);
+    *word = line + 1;
+    return (size_t)(end - *word) < *length + 2 ? NULL : *word + *length + 2;
+}
+
+static char *copy_word(const char *word, size_t length)
+{
+    char *copy = strndup(word, length);
+
+    if (!copy)
+        trouble("no memory for a command");
+    return copy;
+}
+
+/* Records the command at the head of `bytes` and returns its length, 0 while it is incomplete. */
+static size_t record_command(struct redis_proxy *proxy, const struct blob *bytes)
+{
+    const char *end = bytes->data + bytes->length;
+    const char *at = memchr(bytes->data, '\n', bytes->length), *words[2] = {"", ""};
+    size_t lengths[2] = {0, 0};
+    unsigned long count = strtoul(bytes->data + 1, NULL, 10);
+    struct passage passage;
+
+    if (!at)
+        return 0;
+    if (bytes->data[0] != '*')
+        trouble("weir sent Redis something that is no RESP array");
+    at++;
+    for (unsigned long i = 0; i < count && at; i++) {
+        const char *word;
+        size_t length;
+        at = at < end ? parse_word(at, end, &word, &length) : NULL;
+        if (at && i < 2) {
+            words[i] = word;
+            lengths[i] = length;
+        }
+    }
+    if (!at)
+        return 0;
+    passage = (struct passage){copy_word(words[0], lengths[0]), copy_word(words[1], lengths[1])};
+    for (char *letter = passage.command; *letter; letter++)
+        *letter = (char)toupper((unsigned char)*letter);
+    proxy->passages =
+        realloc(proxy->passages, (proxy->passage_count + 1) * sizeof *proxy->passages);
+    if (!proxy->passages)
+        trouble("no memory for the record of commands");
+    proxy->passages[proxy->passage_count++] = passage;
+    pthread_cond_broadcast(&proxy->changed);
+    return (size_t)(at - bytes->data);
+}
+
+static void drop_pair(struct redis_proxy *proxy, size_t index)
+{
+    struct pair *pair = &proxy->pairs[index];
+
+    close(pair->client);
+    close(pair->redis);
+    blob_fini(&pair->commands);
+    *pair = proxy->pairs[--proxy->pair_count];
+}
+
+static void accept_pair(struct redis_proxy *proxy)
+{
+    struct pair pair = {.client = net_accept(proxy->listener)};
+
+    if (pair.client < 0)
+        return;
+    pair.redis = proxy->pair_count < PAIRS_MAX ? net_connect(proxy->redis_port) : -1;
+    if (pair.redis < 0)
+        close(pair.client);
+    else
+        proxy->pairs[proxy->pair_count++] = pair;
+}
+
+/* Commands are recorded before they are forwarded. False when the pair is at its end. */
+static bool pass_commands(struct redis_proxy *proxy, struct pair *pair)
+{
+    char data[16384];
+    size_t taken;
+    ssize_t count = net_receive(pair->client, data, sizeof data, deadline_now());
+
+    if (count <= 0)
+        return false;
+    blob_append(&pair->commands, data, (size_t)count);
+    pthread_mutex_lock(&proxy->lock);
+    while (pair->commands.length > 0 && (taken = record_command(proxy, &pair->commands)) > 0)
+        blob_consume(&pair->commands, taken);
+    pthread_mutex_unlock(&proxy->lock);
+    return net_send(pair->redis, data, (size_t)count, deadline_in(PATIENCE));
+}
+
+static bool pass_replies(const struct pair *pair, const char *replacement)
+{
+    char data[16384];
+    ssize_t count = net_receive(pair->redis, data, sizeof data, deadline_now());
+
+    if (count <= 0)
+        return false;
+    if (replacement)
+        return net_send(pair->client, replacement, strlen(replacement), deadline_in(PATIENCE));
+    return net_send(pair->client, data, (size_t)count, deadline_in(PATIENCE));
+}
+
+/* Waits for something to do. `polled` holds the wake pipe, the listener, then two for each pair. */
+static void wait_turn(struct redis_proxy *proxy, struct pollfd *polled, bool hold)
+{
+    char byte[64];
+
+    polled[0] = (struct pollfd){.fd = proxy->wake[0], .events = POLLIN};
+    polled[1] = (struct pollfd){.fd = proxy->listener, .events = POLLIN};
+    for (size_t i = 0; i < proxy->pair_count; i++) {
+        polled[2 + 2 * i] = (struct pollfd){.fd = proxy->pairs[i].client, .events = POLLIN};
+        polled[3 + 2 * i] =
+            (struct pollfd){.fd = hold ? -1 : proxy->pairs[i].redis, .events = POLLIN};
+    }
+    while (poll(polled, 2 + 2 * (nfds_t)proxy->pair_count, -1) < 0)
+        if (errno != EINTR)
+            trouble("the proxy cannot poll: %s", strerror(errno));
+    if (polled[0].revents && read(proxy->wake[0], byte, sizeof byte) < 0)
+        trouble("the proxy's pipe broke: %s", strerror(errno));
+}
+
+static void *run_proxy(void *argument)
+{
+    struct redis_proxy *proxy = argument;
+    struct pollfd polled[2 + 2 * PAIRS_MAX];
+    bool stop = false, hold = false, sever;
+    const char *replacement;
+
+    while (!stop) {
+        wait_turn(proxy, polled, hold);
+        pthread_mutex_lock(&proxy->lock);
+        stop = proxy->stop;
+        hold = proxy->hold;
+        sever = proxy->sever;
+        proxy->sever = false;
+        replacement = proxy->replacement;
+        proxy->heeded = proxy->wished;
+        pthread_cond_broadcast(&proxy->changed);
+        pthread_mutex_unlock(&proxy->lock);
+        for (size_t i = proxy->pair_count; i-- > 0;) {
+            struct pair *pair = &proxy->pairs[i];
+            if (sever || (polled[2 + 2 * i].revents && !pass_commands(proxy, pair)) ||
+                (!hold && polled[3 + 2 * i].revents && !pass_replies(pair, replacement)))
+                drop_pair(proxy, i);
+        }
+        if (polled[1].revents)
+            accept_pair(proxy);
+    }
+    return NULL;
+}
+
+struct redis_proxy *redis_proxy_start(int redis_port)
+{
+    struct redis_proxy *proxy = calloc(1, sizeof *proxy);
+
+    if (!proxy || pipe(proxy->wake) < 0)
+        trouble("cannot set up a proxy: %s", strerror(errno));
+    proxy->redis_port = redis_port;
+    proxy->listener = net_listen(&proxy->port);
+    pthread_mutex_init(&proxy->lock, NULL);
+    pthread_cond_init(&proxy->changed, NULL);
+    if (pthread_create(&proxy->thread, NULL, run_proxy, proxy) != 0)
+        trouble("no thread for a proxy");
+    return proxy;
+}
+
+int redis_proxy_port(const struct redis_proxy *proxy)
+{
+    return proxy->port;
+}
+
+/* To be called with the lock held, after a wish was noted. Returns once it is in force. */
+static void await_wish(struct redis_proxy *proxy)
+{
+    unsigned wish = ++proxy->wished;
+
+    if (write(proxy->wake[1], "!", 1) < 0)
+        trouble("the proxy's pipe broke: %s", strerror(errno));
+    while (proxy->heeded < wish)
+        pthread_cond_wait(&proxy->changed, &proxy->lock);
+}
+
+void redis_proxy_hold(struct redis_proxy *proxy, bool hold)
+{
+    pthread_mutex_lock(&proxy->lock);
+    proxy->hold = hold;
+    await_wish(proxy);
+    pthread_mutex_unlock(&proxy->lock);
+}
+
+void redis_proxy_replace(struct redis_proxy *proxy, const char *text)
+{
+    pthread_mutex_lock(&proxy->lock);
+    proxy->replacement = text;
+    await_wish(proxy);
+    pthread_mutex_unlock(&proxy->lock);
+}
+
+void redis_proxy_sever(struct redis_proxy *proxy)
+{
+    pthread_mutex_lock(&proxy->lock);
+    proxy->sever = true;
+    await_wish(proxy);
+    pthread_mutex_unlock(&proxy->lock);
+}
+
+/* To be called with the lock held. Counts, and stores the argument of the `index`th passage. */
+static size_t find_passages(const struct redis_proxy *proxy, const char *command, size_t index,
+                            const char **argument)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < proxy->passage_count; i++) {
+        if (strcmp(proxy->passages[i].command, command) != 0)
+            continue;
+        if (count++ == index)
+            *argument = proxy->passages[i].argument;
+    }
+    return count;
+}
+
+size_t redis_proxy_count(struct redis_proxy *proxy, const char *command)
+{
+    const char *unused;
+    size_t count;
+
+    pthread_mutex_lock(&proxy->lock);
+    count = find_passages(proxy, command, 0, &unused);
+    pthread_mutex_unlock(&proxy->lock);
+    return count;
+}
+
+bool redis_proxy_wait_count(struct redis_proxy *proxy, const char *command, size_t count,
+                            int64_t deadline)
+{
+    struct timespec wall = deadline_wall(deadline);
+    const char *unused;
+    bool reached;
+
+    pthread_mutex_lock(&proxy->lock);
+    while (!(reached = find_passages(proxy, command, 0, &unused) >= count))
+        if (pthread_cond_timedwait(&proxy->changed, &proxy->lock, &wall) == ETIMEDOUT)
+            break;
+    pthread_mutex_unlock(&proxy->lock);
+    return reached;
+}
+
+char *redis_proxy_copy_argument(struct redis_proxy *proxy, const char *command, size_t index)
+{
+    const char *argument = NULL;
+    char *copy;
+
+    pthread_mutex_lock(&proxy->lock);
+    find_passages(proxy, command, index, &argument);
+    copy = argument ? copy_word(argument, strlen(argument)) : NULL;
+    pthread_mutex_unlock(&proxy->lock);
+    return copy;
+}
+
+void redis_proxy_forget(struct redis_proxy *proxy)
+{
+    pthread_mutex_lock(&proxy->lock);
+    while (proxy->passage_count > 0) {
+        struct passage *last = &proxy->passages[--proxy->passage_count];
+        free(last->command);
+        free(last->argument);
+    }
+    pthread_mutex_unlock(&proxy->lock);
+}
+
+void redis_proxy_destroy(struct redis_proxy **proxy)
+{
+    struct redis_proxy *dying = *proxy;
+
+    if (!dying)
+        return;
+    pthread_mutex_lock(&dying->lock);
+    dying->stop = true;
+    await_wish(dying);
+    pthread_mutex_unlock(&dying->lock);
+    pthread_join(dying->thread, NULL);
+    while (dying->pair_count > 0)
+        drop_pair(dying, dying->pair_count - 1);
+    redis_proxy_forget(dying);
+    free(dying->passages);
+    close(dying->listener);
+    close(dying->wake[0]);
+    close(dying->wake[1]);
+    pthread_mutex_destroy(&dying->lock);
+    pthread_cond_destroy(&dying->changed);
+    free(dying);
+    *proxy = NULL;
+}

@@ -1,0 +1,47 @@
+/* A recording proxy between weir and Redis: it counts commands where they pass, on the wire, even
+ * while Redis stands still; and it can hold replies back, spoil them, or cut the connections.
+ *
+ *     weir ──commands──▶ proxy ──commands──▶ redis-server
+ *          ◀──replies───       ◀──replies───
+ *
+ * It runs in a thread of its own; every function may be called from any other thread and takes
+ * effect before the next byte passes. It forwards with blocking writes: commands and replies must
+ * be small. */
+#ifndef TESTS_SUPPORT_REDIS_PROXY_H
+#define TESTS_SUPPORT_REDIS_PROXY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct redis_proxy;
+
+/* Listens on a free port of 127.0.0.1 and forwards to 127.0.0.1:`redis_port`. */
+struct redis_proxy *redis_proxy_start(int redis_port);
+void redis_proxy_destroy(struct redis_proxy **proxy);
+
+int redis_proxy_port(const struct redis_proxy *proxy);
+
+/* While held, replies stay with Redis; commands still pass and are counted. */
+void redis_proxy_hold(struct redis_proxy *proxy, bool hold);
+
+/* Gives `text`, which must outlive its use, instead of whatever Redis replies; NULL ends that. */
+void redis_proxy_replace(struct redis_proxy *proxy, const char *text);
+
+/* Cuts every connection there is. */
+void redis_proxy_sever(struct redis_proxy *proxy);
+
+/* How often `command` (upper case) has passed since the start or the last redis_proxy_forget(). */
+size_t redis_proxy_count(struct redis_proxy *proxy, const char *command);
+
+/* Waits until it has passed at least `count` times. */
+bool redis_proxy_wait_count(struct redis_proxy *proxy, const char *command, size_t count,
+                            int64_t deadline);
+
+/* The first argument of the `index`th passage of `command`; NULL where there was none. The caller
+ * frees it. */
+char *redis_proxy_copy_argument(struct redis_proxy *proxy, const char *command, size_t index);
+
+void redis_proxy_forget(struct redis_proxy *proxy);
+
+#endif

@@ -1,0 +1,164 @@
+#include "weir_process.h"
+
+#include "blob.h"
+#include "deadline.h"
+#include "process.h"
+#include "temp_dir.h"
+#include "trouble.h"
+
+#include <ctype.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARGUMENTS_MAX 48
+
+struct weir_process {
+    struct process *process;
+    char *directory; /* holds the topology that was written, if one was */
+    int http_port, admin_port;
+};
+
+const char *weir_process_binary(void)
+{
+    const char *binary = getenv("WEIR_BINARY");
+
+    return binary ? binary : "build/weir";
+}
+
+/* Instrumented and on a busy machine, no request of a test that is not about time is ever late. */
+static const char patient_http[] = "timeout: 20s", patient_redis[] = "timeout: 10s";
+
+static char *write_topology(const char *directory, const struct weir_settings *settings)
+{
+    const char *placement = getenv("WEIR_PLACEMENT");
+    struct blob text = {0};
+    char *path;
+
+    blob_append_format(&text,
+                       "stages:\n"
+                       "  http: {kind: http-frontend, listen: 127.0.0.1:0, asks: cache, %s}\n"
+                       "  cache: {kind: cache, serves: inproc://cache, asks: redis, %s}\n"
+                       "  redis: {kind: redis-fetcher, serves: inproc://redis, %s}\n"
+                       "  admin: {kind: admin, listen: 127.0.0.1:0}\n"
+                       "reactors:\n",
+                       settings->http ? settings->http : patient_http,
+                       settings->cache ? settings->cache : "",
+                       settings->redis ? settings->redis : patient_redis);
+    if (placement && strcmp(placement, "thread-per-stage") == 0)
+        blob_append_text(&text, "  - [http]\n  - [cache]\n  - [redis]\n  - [admin]\n");
+    else
+        blob_append_text(&text, "  - [http, cache, redis, admin]\n");
+    path = temp_dir_write(directory, "topology.yml", text.data);
+    blob_fini(&text);
+    return path;
+}
+
+/* The port in the log line with which a stage called `stage` or `stage.N` says that it listens; 0
+ * before that line is there. */
+static int listening_port(const char *log, const char *stage)
+{
+    static const char event[] = " listening address=";
+    size_t length = strlen(stage);
+
+    for (const char *at = log; (at = strstr(at, event)); at += sizeof event - 1) {
+        const char *name = at, *colon;
+        while (name > log && name[-1] != ' ' && name[-1] != '\n')
+            name--;
+        if (strncmp(name, stage, length) != 0 || (name[length] != ' ' && name[length] != '.'))
+            continue;
+        at += sizeof event - 1;
+        colon = at + strcspn(at, " \n");
+        if (*colon == '\0')
+            return 0; /* the rest of the line is still on its way */
+        while (colon > at && *colon != ':')
+            colon--;
+        return atoi(colon + 1);
+    }
+    return 0;
+}
+
+static bool is_listening(const char *log, void *context)
+{
+    struct weir_process *weir = context;
+
+    weir->http_port = listening_port(log, "http");
+    weir->admin_port = listening_port(log, "admin");
+    return weir->http_port > 0 && weir->admin_port > 0;
+}
+
+struct weir_process *weir_process_start(const char *url, const struct weir_settings *settings)
+{
+    struct weir_process *weir = calloc(1, sizeof *weir);
+    const char *arguments[ARGUMENTS_MAX] = {
+        weir_process_binary(), "--topology", settings->topology, "--redis", url, "--http",
+        "127.0.0.1:0",         "--admin",    "127.0.0.1:0",
+    };
+    size_t count = 9;
+    char *written = NULL;
+
+    if (!weir)
+        trouble("no memory for a weir");
+    weir->directory = temp_dir_create();
+    if (!settings->topology)
+        arguments[2] = written = write_topology(weir->directory, settings);
+    for (const char *const *flag = settings->flags; flag && *flag; flag++)
+        arguments[count++] = *flag;
+    weir->process = process_start(arguments, settings->environment);
+    free(written);
+    if (!process_wait_match(weir->process, PROCESS_ERRORS, is_listening, weir,
+                            deadline_in(PATIENCE))) {
+        char *log = weir_process_copy_log(weir);
+        trouble("%s does not listen; it says:\n%s", arguments[0], log);
+    }
+    return weir;
+}
+
+int weir_process_http_port(const struct weir_process *weir)
+{
+    return weir->http_port;
+}
+
+int weir_process_admin_port(const struct weir_process *weir)
+{
+    return weir->admin_port;
+}
+
+char *weir_process_copy_log(struct weir_process *weir)
+{
+    return process_copy_text(weir->process, PROCESS_ERRORS);
+}
+
+bool weir_process_wait_log(struct weir_process *weir, const char *text, int64_t deadline)
+{
+    return process_wait_text(weir->process, PROCESS_ERRORS, text, deadline);
+}
+
+void weir_process_signal(struct weir_process *weir, int signal)
+{
+    process_signal(weir->process, signal);
+}
+
+int weir_process_wait_exit(struct weir_process *weir, int64_t deadline)
+{
+    int code;
+
+    return process_wait_exit(weir->process, deadline, &code) ? code : -1;
+}
+
+int weir_process_stop(struct weir_process *weir)
+{
+    weir_process_signal(weir, SIGTERM);
+    return weir_process_wait_exit(weir, deadline_in(PATIENCE));
+}
+
+void weir_process_destroy(struct weir_process **weir)
+{
+    if (!*weir)
+        return;
+    process_destroy(&(*weir)->process);
+    temp_dir_destroy(&(*weir)->directory);
+    free(*weir);
+    *weir = NULL;
+}

@@ -1,0 +1,47 @@
+/* The real weir binary, running. Its path is $WEIR_BINARY, else build/weir; its port numbers are
+ * learned from its log, for it listens on port 0. */
+#ifndef TESTS_SUPPORT_WEIR_PROCESS_H
+#define TESTS_SUPPORT_WEIR_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct weir_process;
+
+/* How to start it. With `topology` NULL a file is written: the stages http, cache, redis and admin,
+ * with the settings below added to theirs in YAML's flow form ("capacity: 3, expiry: 1s"), placed
+ * as $WEIR_PLACEMENT says: one-reactor (also when unset) or thread-per-stage. */
+struct weir_settings {
+    const char *topology; /* path of a file, used as it stands */
+    const char *http;     /* NULL: a timeout that a busy machine never reaches */
+    const char *cache;
+    const char *redis;              /* NULL: likewise */
+    const char *const *flags;       /* ends with NULL; NULL for none */
+    const char *const *environment; /* NAME=VALUE, ends with NULL; NULL for none */
+};
+
+const char *weir_process_binary(void);
+
+/* Starts weir for the Redis at `url` and returns once it listens; trouble when it does not. */
+struct weir_process *weir_process_start(const char *url, const struct weir_settings *settings);
+
+int weir_process_http_port(const struct weir_process *weir);
+int weir_process_admin_port(const struct weir_process *weir);
+
+/* A copy, which the caller frees, of what it has logged. */
+char *weir_process_copy_log(struct weir_process *weir);
+
+/* Waits until it has logged `text`. */
+bool weir_process_wait_log(struct weir_process *weir, const char *text, int64_t deadline);
+
+void weir_process_signal(struct weir_process *weir, int signal);
+
+/* Waits for its end; -1 when the deadline passed, else the exit code (128 + signal). */
+int weir_process_wait_exit(struct weir_process *weir, int64_t deadline);
+
+/* Sends SIGTERM and waits: 0 when it drained and ended as it should. */
+int weir_process_stop(struct weir_process *weir);
+
+void weir_process_destroy(struct weir_process **weir);
+
+#endif
