@@ -1,0 +1,66 @@
+# Builds weir and runs its tests. `make help` lists the goals.
+#
+# A goal first looks for what it needs (scripts/configure, scripts/deps). The answer is kept in
+# build/config-*.mk, which this file includes: make writes it, reads it, and starts over.
+#
+#   VARIANT=plain|asan|tsan|fuzz   which build; each has its objects in build/<variant>/
+#   CC=gcc|clang                   which compiler
+#   WERROR=                        for a compiler newer than ours: warnings stay warnings
+#   V=1                            show the commands
+#   NO_INSTALL=1                   install nothing: name what is missing, and fail
+
+VARIANT ?= plain
+WERROR  ?= -Werror
+Q       := $(if $(V),,@)
+B       := build/$(VARIANT)
+WEIR    := $(if $(filter plain,$(VARIANT)),build/weir,$(B)/weir)
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all run test test-asan test-tsan test-fresh fuzz bench
+.PHONY: format check-format check-layers lint clean help FORCE
+
+all:
+
+# What each goal needs, as groups of scripts/deps; a file as a goal may need anything the tests do.
+needs-all          := build
+needs-run          := build run
+needs-test         := build test
+needs-test-asan    := build test sanitize
+needs-test-tsan    := build test sanitize
+needs-fuzz         := build test fuzz
+needs-bench        := build run bench
+needs-format       := format
+needs-check-format := format
+needs-lint         := build test lint
+needs-test-fresh   := fresh
+needs-check-layers :=
+needs-clean        :=
+needs-help         :=
+
+goals := $(or $(MAKECMDGOALS),all)
+NEEDS := $(strip $(sort $(foreach goal,$(goals),\
+           $(if $(filter undefined,$(flavor needs-$(goal))),build test,$(needs-$(goal))))))
+
+ifneq ($(NEEDS),)
+empty  :=
+space  := $(empty) $(empty)
+CONFIG := build/config-$(subst $(space),-,$(NEEDS)).mk
+include $(CONFIG)
+$(CONFIG): scripts/configure scripts/deps
+	$(Q)scripts/configure $@ $(NEEDS)
+endif
+
+ifdef IN_CONTAINER
+# The libraries are not here, but a Docker daemon is: the same goals, in the project's image.
+.PHONY: $(goals)
+$(firstword $(goals)):
+	$(Q)scripts/in-container "$(NEEDS)" $(MAKEOVERRIDES) $(goals)
+$(wordlist 2,$(words $(goals)),$(goals)): $(firstword $(goals))
+	@:
+else
+include mk/build.mk
+include mk/goals.mk
+endif

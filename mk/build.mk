@@ -1,0 +1,102 @@
+# How the program, the tests and the fuzzers are compiled and linked.
+
+comma := ,
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -Wpointer-arith -Wwrite-strings -Wvla $(WERROR)
+
+plain-cflags   := -O2 -g -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+asan-cflags    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+                  -fno-sanitize-recover=all
+tsan-cflags    := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+fuzz-cflags    := $(asan-cflags) -fsanitize=fuzzer-no-link
+plain-ldflags  := $(if $(filter Linux,$(shell uname)),-pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
+asan-ldflags   := -fsanitize=address,undefined
+tsan-ldflags   := -fsanitize=thread
+fuzz-ldflags   := $(asan-ldflags)
+
+COMPILE = $(CC) -std=c17 -D_GNU_SOURCE -pthread -I. $($(VARIANT)-cflags) $(LIB_CFLAGS) $(LLHTTP_CFLAGS) $(CFLAGS)
+LIBS    = $(LIB_LIBS) $(LLHTTP_LIBS) -lm
+LINK    = $(CC) -pthread $($(VARIANT)-ldflags) $(LDFLAGS)
+
+# ---- what there is ----
+
+sources  := $(wildcard common/*.c stages/*.c stages/*/*.c)
+support  := $(filter-out %_main.c,$(wildcard tests/support/*.c))
+programs := $(wildcard tests/support/*_main.c)
+tests    := $(wildcard tests/unit/*_test.c tests/stage/*_test.c tests/system/*_test.c)
+fuzzers  := $(wildcard tests/fuzz/*_fuzz.c)
+benches  := $(wildcard tests/bench/*.c)
+
+LIB      := $(B)/libweir.a
+LIBTEST  := $(B)/libsupport.a
+LLHTTP   := $(LLHTTP_SOURCES:$(LLHTTP_DIR)/%.c=$(B)/llhttp/%.o)
+PROGRAMS := $(programs:tests/support/%_main.c=$(B)/%)
+TESTS    := $(tests:%.c=$(B)/%)
+FUZZERS  := $(fuzzers:tests/fuzz/%_fuzz.c=$(B)/fuzz/%)
+BENCHES  := $(benches:tests/bench/%.c=$(B)/%)
+
+LIB_OBJECTS := $(filter-out $(B)/stages/weir.o,$(sources:%.c=$(B)/%.o)) $(B)/default_topology.o
+
+# ---- compiling ----
+
+# Rewritten only when the compiler or a flag changes, and then everything is built anew.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(COMPILE) $(WARNINGS) $(LINK)' | cmp -s - $@ || \
+	 echo '$(COMPILE) $(WARNINGS) $(LINK)' > $@
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(COMPILE) $(WARNINGS) $(if $(filter tests/%,$<),$(TEST_CFLAGS)) -MMD -MP -c -o $@ $<
+
+$(B)/default_topology.c: topology.yml scripts/embed
+	@mkdir -p $(@D)
+	$(Q)scripts/embed default_topology $< > $@
+
+$(B)/default_topology.o: $(B)/default_topology.c $(B)/flags
+	@echo "  CC    $<"
+	$(Q)$(COMPILE) $(WARNINGS) -c -o $@ $<
+
+# llhttp's sources are not ours to warn about. Without strict mode it skips any byte after a CR.
+$(B)/llhttp/%.o: $(LLHTTP_DIR)/%.c $(B)/flags
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(COMPILE) -DLLHTTP_STRICT_MODE=1 -c -o $@ $<
+
+# ---- linking ----
+
+$(LIB): $(LIB_OBJECTS) $(LLHTTP)
+$(LIBTEST): $(support:%.c=$(B)/%.o)
+$(LIB) $(LIBTEST):
+	@echo "  AR    $@"
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+define link
+@mkdir -p $(@D)
+@echo "  LINK  $@"
+$(Q)$(LINK) -o $@ $(filter %.o %.a,$^)
+endef
+
+$(WEIR): $(B)/stages/weir.o $(LIB)
+	$(link) $(LIBS)
+
+$(TESTS): $(B)/%: $(B)/%.o $(LIBTEST) $(LIB)
+	$(link) $(TEST_LIBS) $(LIBS)
+
+$(PROGRAMS): $(B)/%: $(B)/tests/support/%_main.o $(LIBTEST) $(LIB)
+	$(link) $(TEST_LIBS) $(LIBS)
+
+$(BENCHES): $(B)/%: $(B)/tests/bench/%.o $(LIB)
+	$(link) $(LIBS)
+
+ifeq ($(VARIANT),fuzz)
+$(FUZZERS): $(B)/fuzz/%: $(B)/tests/fuzz/%_fuzz.o $(LIB)
+	$(link) -fsanitize=fuzzer $(LIBS)
+else
+$(FUZZERS): $(B)/fuzz/%: $(B)/tests/fuzz/%_fuzz.o $(B)/tests/fuzz/replay.o $(LIB)
+	$(link) $(LIBS)
+endif
+
+-include $(patsubst %.c,$(B)/%.d,$(sources) $(support) $(programs) $(tests) $(fuzzers) $(benches) tests/fuzz/replay.c)

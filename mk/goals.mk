@@ -1,0 +1,66 @@
+# The goals a person asks for. A line that begins with "##" is what `make help` prints.
+
+## make                build build/weir; missing packages are installed first
+all: $(WEIR)
+
+## make run            weir with a private Redis and sample keys; REDIS=redis://… takes yours
+run: $(WEIR)
+	$(Q)scripts/run $(WEIR)
+
+## make test           build and run every test; ONLY=regex runs those whose name matches
+test: $(WEIR) $(TESTS) $(PROGRAMS) $(FUZZERS)
+	$(Q)WEIR_BINARY=$(CURDIR)/$(WEIR) WEIR_VARIANT=$(VARIANT) WEIR_TOPOLOGIES=tests/topologies \
+	    tests/run $(B) $(TESTS) $(FUZZERS)
+
+## make test-asan      the same under AddressSanitizer and UndefinedBehaviorSanitizer
+## make test-tsan      the same under ThreadSanitizer
+test-asan test-tsan: test-%:
+	$(Q)$(MAKE) VARIANT=$* test
+
+## make test-fresh     build, test and run on an unpacked minimal Debian 12; as root
+test-fresh:
+	$(Q)tests/fresh
+
+## make fuzz           run each fuzzer for SECONDS_EACH (30) seconds; needs clang
+SECONDS_EACH ?= 30
+ifeq ($(VARIANT),fuzz)
+fuzz: $(FUZZERS)
+	$(Q)for fuzzer in $(FUZZERS); do \
+	    found=$(B)/found/$${fuzzer##*/}; mkdir -p $$found; echo "== $${fuzzer##*/}"; \
+	    $$fuzzer -max_total_time=$(SECONDS_EACH) -artifact_prefix=$(B)/ \
+	        $$found tests/fuzz/corpus/$${fuzzer##*/} || exit 1; \
+	done
+else
+fuzz:
+	$(Q)$(MAKE) VARIANT=fuzz CC=clang fuzz
+endif
+
+## make bench          weir beside a bare epoll server: CPU time per request
+bench: $(WEIR) $(BENCHES)
+	$(Q)tests/bench/run
+
+c_files = $(shell find common stages tests -name '*.[ch]')
+
+## make format         lay out every source file as .clang-format says
+format:
+	$(Q)clang-format -i $(c_files)
+
+## make check-format   fail where that would change anything
+check-format:
+	$(Q)clang-format --dry-run -Werror $(c_files)
+
+## make check-layers   fail where a file includes what its layer must not know
+check-layers:
+	$(Q)tests/check-layers
+
+## make lint           clang-tidy and cppcheck; every finding is an error
+lint: $(B)/default_topology.c
+	$(Q)scripts/lint $(LIB_CFLAGS) $(LLHTTP_CFLAGS) $(TEST_CFLAGS)
+
+## make clean          remove build/
+clean:
+	rm -rf build
+
+## make help           this list
+help:
+	@sed -n 's/^## //p' mk/goals.mk
