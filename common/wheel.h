@@ -2,7 +2,7 @@
  * are O(1), whatever the number (Varghese & Lauck, "Hashed and Hierarchical Timing Wheels", 1987).
  *
  * Timers are embedded in what they time. Deadlines are in ns of one clock, the caller's choice; a
- * timer expires in the first wheel_advance at or after its deadline, never before, and timers of
+ * timer expires in the first wheel_expire at or after its deadline, never before, and timers of
  * one wheel expire in no particular order within one tick. Four levels of 256 slots, of one
  * millisecond a tick: 49 days; a deadline beyond that waits in the last slot and is looked at
  * again. */
@@ -29,7 +29,7 @@ struct wheel {
 
 void wheel_init(struct wheel *wheel, int64_t now);
 
-/* Starts, or moves, the timer. A deadline that has passed expires at the next advance. */
+/* Starts, or moves, the timer. A deadline that has passed expires at the next wheel_expire. */
 void wheel_start(struct wheel *wheel, struct wheel_timer *timer, int64_t deadline);
 
 /* Stops the timer; one not started is left alone. */
@@ -46,6 +46,6 @@ struct wheel_timer *wheel_expire(struct wheel *wheel, int64_t now);
 
 /* When wheel_expire should next be called (ns), never later than the earliest deadline rounded up
  * to a tick; may be earlier. NEVER for an empty wheel. */
-int64_t wheel_next(const struct wheel *wheel);
+int64_t wheel_next(struct wheel *wheel);
 
 #endif

@@ -1,0 +1,166 @@
+#include "common/log.h"
+
+#include "common/clock.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *const level_names[] = {"error", "warn", "info", "debug"};
+
+/* A line under way. Never grows: what does not fit is cut, and room for the end is kept. */
+struct line {
+    char text[LOG_LINE_MAX];
+    size_t size;
+};
+
+#define LINE_ROOM (LOG_LINE_MAX - sizeof "\"}\n")
+
+static void put(struct line *line, const char *text, size_t size)
+{
+    if (size <= LINE_ROOM - line->size) {
+        memcpy(line->text + line->size, text, size);
+        line->size += size;
+    }
+}
+
+static void put_text(struct line *line, const char *text)
+{
+    put(line, text, strlen(text));
+}
+
+/* One byte inside quotes. JSON knows no \x, so there a byte beyond ASCII becomes the code point of
+ * the same number. */
+static void put_quoted_byte(struct line *line, unsigned char byte, bool json)
+{
+    char out[8];
+    if (byte == '"' || byte == '\\')
+        snprintf(out, sizeof out, "\\%c", byte);
+    else if (byte == '\n')
+        snprintf(out, sizeof out, "\\n");
+    else if (byte < 0x20 || byte >= 0x7f)
+        snprintf(out, sizeof out, json ? "\\u%04x" : "\\x%02x", byte);
+    else
+        snprintf(out, sizeof out, "%c", byte);
+    put_text(line, out);
+}
+
+static void put_quoted(struct line *line, const char *text, bool json)
+{
+    put(line, "\"", 1);
+    for (; *text != '\0'; text++)
+        put_quoted_byte(line, (unsigned char)*text, json);
+    line->text[line->size++] = '"'; /* the room for it is kept */
+}
+
+static bool needs_quotes(const char *text)
+{
+    if (*text == '\0')
+        return true;
+    for (; *text != '\0'; text++)
+        if (*text <= ' ' || *text > '~' || *text == '"' || *text == '\\')
+            return true;
+    return false;
+}
+
+static void put_field(struct line *line, const char *key, const char *text, bool json)
+{
+    if (json) {
+        put_text(line, line->size == 0 ? "{" : ",");
+        put_quoted(line, key, true);
+        put(line, ":", 1);
+        put_quoted(line, text, true);
+        return;
+    }
+    put(line, " ", 1);
+    put_text(line, key);
+    put(line, "=", 1);
+    if (needs_quotes(text))
+        put_quoted(line, text, false);
+    else
+        put_text(line, text);
+}
+
+static void put_number(struct line *line, const char *key, int64_t number, bool json)
+{
+    char out[96];
+    snprintf(out, sizeof out, json ? ",\"%s\":%" PRId64 : " %s=%" PRId64, key, number);
+    put_text(line, out);
+}
+
+static void put_head(struct line *line, bool json, enum log_level level, const char *stage,
+                     const char *event)
+{
+    int64_t wall = clock_now().wall;
+    time_t seconds = (time_t)(wall / SECOND);
+    struct tm utc;
+    gmtime_r(&seconds, &utc);
+    char date[32], stamp[48];
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(stamp, sizeof stamp, "%s.%03dZ", date, (int)(wall % SECOND / MILLISECOND));
+
+    if (json) {
+        put_field(line, "time", stamp, true);
+        put_field(line, "level", level_names[level], true);
+        put_field(line, "stage", stage, true);
+        put_field(line, "event", event, true);
+        return;
+    }
+    const char *const words[] = {stamp, level_names[level], stage, event};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (i > 0)
+            put(line, " ", 1);
+        put_text(line, words[i]);
+    }
+}
+
+/* Writes the line if the descriptor takes it now: a reader of our log that stands still must not
+ * make weir stand still. */
+static bool write_line(int descriptor, const struct line *line)
+{
+    struct pollfd ready = {descriptor, POLLOUT, 0};
+    return poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT) &&
+           write(descriptor, line->text, line->size) == (ssize_t)line->size;
+}
+
+void log_init(struct log *log, int descriptor, enum log_level level, bool json)
+{
+    log->descriptor = descriptor;
+    log->json = json;
+    atomic_init(&log->level, (int)level);
+    atomic_init(&log->lines_lost, 0);
+}
+
+void log_write_fields(struct log *log, enum log_level level, const char *stage, const char *event,
+                      const struct log_field *fields, size_t count)
+{
+    if ((int)level > atomic_load_explicit(&log->level, memory_order_relaxed))
+        return;
+    struct line line = {.size = 0};
+    put_head(&line, log->json, level, stage, event);
+    for (size_t i = 0; i < count; i++) {
+        if (fields[i].text != NULL)
+            put_field(&line, fields[i].key, fields[i].text, log->json);
+        else
+            put_number(&line, fields[i].key, fields[i].number, log->json);
+    }
+    if (log->json)
+        line.text[line.size++] = '}';
+    line.text[line.size++] = '\n';
+    if (!write_line(log->descriptor, &line))
+        atomic_fetch_add_explicit(&log->lines_lost, 1, memory_order_relaxed);
+}
+
+bool log_parse_level(const char *word, enum log_level *level)
+{
+    for (size_t i = 0; i < sizeof level_names / sizeof level_names[0]; i++) {
+        if (strcmp(word, level_names[i]) == 0) {
+            *level = (enum log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
