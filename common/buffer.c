@@ -46,17 +46,20 @@ void buffer_append_text(struct buffer *buffer, const char *text)
 
 void buffer_format(struct buffer *buffer, const char *format, ...)
 {
-    va_list arguments;
-    va_start(arguments, format);
-    int size = vsnprintf(NULL, 0, format, arguments);
-    va_end(arguments);
-    CHECK(size >= 0);
-
-    char *end = buffer_reserve(buffer, (size_t)size + 1); /* and the zero that vsnprintf writes */
-    va_start(arguments, format);
-    vsnprintf(end, (size_t)size + 1, format, arguments);
-    va_end(arguments);
-    buffer->size += (size_t)size;
+    size_t room = 128; /* most pieces fit at once; a longer one says how long it is */
+    for (;;) {
+        char *end = buffer_reserve(buffer, room);
+        va_list arguments;
+        va_start(arguments, format);
+        int size = vsnprintf(end, room, format, arguments);
+        va_end(arguments);
+        CHECK(size >= 0);
+        if ((size_t)size < room) {
+            buffer->size += (size_t)size;
+            return;
+        }
+        room = (size_t)size + 1;
+    }
 }
 
 void buffer_consume(struct buffer *buffer, size_t size)

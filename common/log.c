@@ -11,25 +11,24 @@
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
-/* A line under way. Never grows: what does not fit is cut, and room for the end is kept. */
+/* A line under way. Never grows: from the first piece that does not fit on, the rest is cut, and
+ * the room to end what is open is kept. */
 struct line {
     char text[LOG_LINE_MAX];
     size_t size;
+    bool is_cut;
 };
 
 #define LINE_ROOM (LOG_LINE_MAX - sizeof "\"}\n")
 
-static void put(struct line *line, const char *text, size_t size)
-{
-    if (size <= LINE_ROOM - line->size) {
-        memcpy(line->text + line->size, text, size);
-        line->size += size;
-    }
-}
-
 static void put_text(struct line *line, const char *text)
 {
-    put(line, text, strlen(text));
+    size_t size = strlen(text);
+    line->is_cut = line->is_cut || size > LINE_ROOM - line->size;
+    if (line->is_cut)
+        return;
+    memcpy(line->text + line->size, text, size);
+    line->size += size;
 }
 
 /* One byte inside quotes. JSON knows no \x, so there a byte beyond ASCII becomes the code point of
@@ -50,10 +49,12 @@ static void put_quoted_byte(struct line *line, unsigned char byte, bool json)
 
 static void put_quoted(struct line *line, const char *text, bool json)
 {
-    put(line, "\"", 1);
+    put_text(line, "\"");
+    if (line->is_cut)
+        return;
     for (; *text != '\0'; text++)
         put_quoted_byte(line, (unsigned char)*text, json);
-    line->text[line->size++] = '"'; /* the room for it is kept */
+    line->text[line->size++] = '"'; /* the room for it is kept, and once cut nothing follows */
 }
 
 static bool needs_quotes(const char *text)
@@ -66,29 +67,30 @@ static bool needs_quotes(const char *text)
     return false;
 }
 
-static void put_field(struct line *line, const char *key, const char *text, bool json)
+/* ` key=` or `,"key":`; keys are words of our own and need no quoting. */
+static void put_key(struct line *line, const char *key, bool json)
 {
-    if (json) {
-        put_text(line, line->size == 0 ? "{" : ",");
-        put_quoted(line, key, true);
-        put(line, ":", 1);
-        put_quoted(line, text, true);
-        return;
-    }
-    put(line, " ", 1);
-    put_text(line, key);
-    put(line, "=", 1);
-    if (needs_quotes(text))
-        put_quoted(line, text, false);
-    else
-        put_text(line, text);
+    char out[64];
+    snprintf(out, sizeof out, json ? "%s\"%s\":" : "%s%s=", json ? "," : " ", key);
+    put_text(line, out);
 }
 
-static void put_number(struct line *line, const char *key, int64_t number, bool json)
+static void put_field(struct line *line, const struct log_field *field, bool json)
 {
-    char out[96];
-    snprintf(out, sizeof out, json ? ",\"%s\":%" PRId64 : " %s=%" PRId64, key, number);
-    put_text(line, out);
+    size_t before = line->size;
+    put_key(line, field->key, json);
+    if (field->text == NULL) {
+        char out[24];
+        snprintf(out, sizeof out, "%" PRId64, field->number);
+        put_text(line, out);
+    } else if (json || needs_quotes(field->text)) {
+        put_quoted(line, field->text, json);
+    } else {
+        put_text(line, field->text);
+    }
+    /* A key whose value did not begin is taken back, so that JSON stays JSON. */
+    if (line->is_cut && line->text[line->size - 1] != '"')
+        line->size = before;
 }
 
 static void put_head(struct line *line, bool json, enum log_level level, const char *stage,
@@ -98,23 +100,13 @@ static void put_head(struct line *line, bool json, enum log_level level, const c
     time_t seconds = (time_t)(wall / SECOND);
     struct tm utc;
     gmtime_r(&seconds, &utc);
-    char date[32], stamp[48];
+    char date[32], head[256];
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(stamp, sizeof stamp, "%s.%03dZ", date, (int)(wall % SECOND / MILLISECOND));
-
-    if (json) {
-        put_field(line, "time", stamp, true);
-        put_field(line, "level", level_names[level], true);
-        put_field(line, "stage", stage, true);
-        put_field(line, "event", event, true);
-        return;
-    }
-    const char *const words[] = {stamp, level_names[level], stage, event};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (i > 0)
-            put(line, " ", 1);
-        put_text(line, words[i]);
-    }
+    snprintf(head, sizeof head,
+             json ? "{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"stage\":\"%s\",\"event\":\"%s\""
+                  : "%s.%03dZ %s %s %s",
+             date, (int)(wall % SECOND / MILLISECOND), level_names[level], stage, event);
+    put_text(line, head);
 }
 
 /* Writes the line if the descriptor takes it now: a reader of our log that stands still must not
@@ -141,12 +133,8 @@ void log_write_fields(struct log *log, enum log_level level, const char *stage, 
         return;
     struct line line = {.size = 0};
     put_head(&line, log->json, level, stage, event);
-    for (size_t i = 0; i < count; i++) {
-        if (fields[i].text != NULL)
-            put_field(&line, fields[i].key, fields[i].text, log->json);
-        else
-            put_number(&line, fields[i].key, fields[i].number, log->json);
-    }
+    for (size_t i = 0; i < count; i++)
+        put_field(&line, &fields[i], log->json);
     if (log->json)
         line.text[line.size++] = '}';
     line.text[line.size++] = '\n';

@@ -10,6 +10,7 @@
 #define WEIR_WHEEL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define WHEEL_LEVELS 4
