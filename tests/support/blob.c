@@ -63,6 +63,12 @@ bool blob_is(const struct blob *blob, const void *data, size_t length)
     return blob->length == length && (length == 0 || memcmp(blob->data, data, length) == 0);
 }
 
+bool blob_is_line(const struct blob *blob)
+{
+    return blob->length > 1 &&
+           memchr(blob->data, '\n', blob->length) == blob->data + blob->length - 1;
+}
+
 void blob_fini(struct blob *blob)
 {
     free(blob->data);

@@ -24,6 +24,9 @@ const char *blob_text(const struct blob *blob);
 
 bool blob_is(const struct blob *blob, const void *data, size_t length);
 
+/* Whether it is one line of text, with its newline. */
+bool blob_is_line(const struct blob *blob);
+
 /* Frees the content and leaves `blob` empty. */
 void blob_fini(struct blob *blob);
 

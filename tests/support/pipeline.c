@@ -135,13 +135,6 @@ int pipeline_get_status(const struct pipeline *pipeline, const char *target)
     return pipeline_take_status(pipeline, &client);
 }
 
-static bool is_one_line(const struct blob *body)
-{
-    const char *newline = strchr(blob_text(body), '\n');
-
-    return body->length > 1 && newline == body->data + body->length - 1;
-}
-
 void pipeline_expect_response(const struct pipeline *pipeline, struct http_client *client,
                               int status, const char *value)
 {
@@ -155,7 +148,7 @@ void pipeline_expect_response(const struct pipeline *pipeline, struct http_clien
                       blob_text(&body));
     if (value && !blob_is(&response.body, value, strlen(value)))
         pipeline_fail(pipeline, "the body \"%s\" instead of \"%s\"", blob_text(&body), value);
-    if (status >= 400 && !is_one_line(&response.body))
+    if (status >= 400 && !blob_is_line(&response.body))
         pipeline_fail(pipeline, "the body \"%s\" of %d is no line of text", blob_text(&body),
                       status);
     blob_fini(&body);
