@@ -8,8 +8,11 @@
  * without records (an acknowledgement, a heartbeat) repeats the last sequence and takes none. A
  * RESET, a gap, or (where heartbeats are on) silence for LINK_SILENCE ends the session: every
  * outstanding ask is answered STATUS_AWAY to its stage, and the asker opens a new one after
- * LINK_RETRY_FIRST, doubling to LINK_RETRY_MOST. Batches of another session are counted and
- * dropped.
+ * LINK_RETRY_FIRST, doubling to LINK_RETRY_MOST (less a random part of up to a quarter, so that
+ * askers do not come back in step). Batches of another session are counted and dropped.
+ *
+ * RESET is sent by servers alone, in a batch by itself that names the session it ends and takes no
+ * sequence; only an asker that still is in that session heeds it.
  *
  * Credit: WELCOME says how many asks may be outstanding; an ask's credit comes back with its answer
  * or with the session's end, never with the asker's own timeout. A server answers every ask exactly
@@ -27,6 +30,7 @@
 #define LINK_WINDOW      8                   /* batches with records, each way */
 #define LINK_CREDIT      32768               /* asks outstanding in one session */
 #define LINK_MAX_PEERS   1024                /* askers of one serve address */
+#define LINK_BACKLOG     (64 * 1024 * 1024)  /* bytes gathered behind a full window: then BUSY */
 #define LINK_HEARTBEAT   (250 * MILLISECOND) /* between batches when there is nothing to say */
 #define LINK_SILENCE     (1 * SECOND)        /* without a batch: the session has ended */
 #define LINK_RETRY_FIRST (50 * MILLISECOND)

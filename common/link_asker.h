@@ -20,7 +20,8 @@ struct link_asker *link_asker_create(const struct link_asker_settings *settings)
 void link_asker_destroy(struct link_asker **asker); /* calls no hook */
 
 /* Adds an ask to the batch being gathered. STATUS_VALUE: it will be answered exactly once, to
- * `token`; STATUS_AWAY (no session) or STATUS_BUSY (no credit, key too long): it was not taken. */
+ * `token`; STATUS_AWAY (no session) or STATUS_BUSY (no credit, too much gathered, key too long): it
+ * was not taken. */
 enum status link_asker_ask(struct link_asker *asker, int64_t now, uint64_t token, struct bytes key,
                            int64_t deadline);
 
@@ -28,14 +29,17 @@ enum status link_asker_ask(struct link_asker *asker, int64_t now, uint64_t token
 void link_asker_receive(struct link_asker *asker, int64_t now, struct bytes first_frame,
                         struct value *const *values, size_t value_count);
 
-/* Time passes: opens sessions, notices silence. Returns when to call next (mono ns). */
+/* Time passes: opens sessions, notices silence. Returns when to call next (mono ns). Called in
+ * every turn, after what has arrived and before the flush. */
 int64_t link_asker_tick(struct link_asker *asker, int64_t now);
 
 /* The next sealed batch to send, or NULL. The caller sends it and then calls batch_clear on it;
- * where it cannot be sent, link_asker_lose. Called until NULL. */
+ * where it cannot be sent, link_asker_lose. Called until NULL. The batch is the asker's: the
+ * pointer holds until the next call. */
 struct batch *link_asker_flush(struct link_asker *asker, int64_t now);
 
-/* The transport says that the peer is gone, or took nothing: ends the session. */
+/* The transport says that the peer is gone, or took nothing: ends the session. Calls no hook: the
+ * outstanding asks are answered in the next link_asker_tick, which is due at once. */
 void link_asker_lose(struct link_asker *asker, int64_t now);
 
 bool link_asker_is_open(const struct link_asker *asker);

@@ -12,6 +12,7 @@ struct link_server_settings {
     /* Called from link_server_receive only; may answer at once. `key` is valid during the call. */
     void (*on_ask)(void *owner, const struct return_address *from, struct bytes key,
                    int64_t deadline);
+    /* Called from all but link_server_answer and link_server_flush. */
     void (*on_event)(void *owner, uint64_t peer, enum link_event event);
 };
 
@@ -25,12 +26,13 @@ void link_server_open(struct link_server *server);
 void link_server_receive(struct link_server *server, int64_t now, uint64_t peer,
                          struct bytes first_frame, struct value *const *values, size_t value_count);
 
-/* Answers one ask. Where the peer's session has ended since, it is counted as late and dropped. */
+/* Answers one ask. Where the peer's session has ended since, it is counted as late and dropped;
+ * where LINK_BACKLOG waits for that peer, the answer becomes STATUS_BUSY. */
 void link_server_answer(struct link_server *server, const struct return_address *to,
                         const struct answer *answer);
 
-/* Drops peers that are silent (those that promised heartbeats). Returns when to call next (mono).
- */
+/* Drops peers that are silent (those that promised heartbeats). Returns when to call next (mono
+ * ns). Called in every turn, after what has arrived and before the flush. */
 int64_t link_server_tick(struct link_server *server, int64_t now);
 
 /* The next sealed batch and the peer it is for, or NULL; as link_asker_flush. */
@@ -39,6 +41,7 @@ struct batch *link_server_flush(struct link_server *server, int64_t now, uint64_
 /* The transport cannot reach this peer: its session ends. */
 void link_server_lose(struct link_server *server, uint64_t peer);
 
+/* Sessions that are open. */
 size_t link_server_peers(const struct link_server *server);
 const struct link_counters *link_server_counters(const struct link_server *server);
 

@@ -111,8 +111,9 @@ struct batch {
 /* A zeroed batch is empty. */
 void batch_fini(struct batch *batch);
 
-/* Forgets the records (after they were sent); the memory is kept for the next ones. References to
- * values that were not taken over are released. */
+/* Forgets the records (after they were sent); the memory is kept for the next ones, unless it is
+ * more than a turn usually needs. References to values that were not taken over (nulled in `values`
+ * by who took them) are released; a frame that was taken over is a zeroed buffer. */
 void batch_clear(struct batch *batch);
 
 void batch_add_hello(struct batch *batch, uint64_t ring, bool heartbeat);
@@ -120,15 +121,18 @@ void batch_add_welcome(struct batch *batch, uint64_t ring, uint32_t credit);
 void batch_add_reset(struct batch *batch);
 /* CHECK: key.size <= MESSAGE_MAX_KEY. */
 void batch_add_ask(struct batch *batch, uint64_t id, uint32_t remaining_ms, struct bytes key);
-/* VALUE, NONE or FAIL, as answer->status says; takes a reference of its own to answer->value.
- * Inline bytes of VALUE_BY_REFERENCE or more become a value of their own (a copy). */
+/* VALUE, NONE or FAIL, as answer->status says; takes a reference of its own to answer->value. The
+ * size alone decides how the bytes travel: those of VALUE_BY_REFERENCE or more by reference (a copy
+ * where they have no value yet; FAIL busy where there is no memory for it), smaller ones inline.
+ * CHECK: at most MESSAGE_MAX_VALUE bytes. */
 void batch_add_answer(struct batch *batch, uint64_t id, const struct answer *answer);
 
 bool batch_is_empty(const struct batch *batch);
 /* Whether one more record could break a limit of the wire: send first. */
 bool batch_is_full(const struct batch *batch);
 
-/* Writes the header in front of the records; the frame is then ready to be sent. */
+/* Writes the header in front of the records; the frame is then ready to be sent, and behind it, in
+ * order, the frames of `values`. */
 void batch_seal(struct batch *batch, uint64_t session, uint32_t sequence, uint32_t acknowledged);
 
 /* ---- decoding ---- */
@@ -137,13 +141,17 @@ enum batch_verdict { BATCH_READY, BATCH_MALFORMED, BATCH_OTHER_VERSION };
 
 struct batch_reader {
     struct batch_header header;
+    unsigned kinds;              /* a RECORD_BIT for each kind of record in it */
     const char *next, *end;      /* in the first frame */
     struct value *const *values; /* frames behind the first, borrowed */
     size_t value_count, value_next;
 };
 
+#define RECORD_BIT(kind) (1U << (kind))
+
 /* Checks the whole batch, every record and the number and sizes of its frames, before any of it is
- * used; only BATCH_READY leaves the reader ready for batch_next. */
+ * used; only BATCH_READY leaves the reader ready for batch_next. OTHER_VERSION is told from magic
+ * and version alone: nothing else is known of another version's layout. */
 enum batch_verdict batch_read(struct batch_reader *reader, struct bytes first_frame,
                               struct value *const *values, size_t value_count);
 
