@@ -12,13 +12,19 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#define TOPOLOGY_MAX_FILE      (1024 * 1024) /* bytes; a larger one is refused */
+#define TOPOLOGY_MAX_STAGES    256
+#define TOPOLOGY_MAX_INSTANCES 1024 /* of all stages together */
 
 struct topology_stage {
     const char *name; /* free, as in the file: "cache" */
     const struct kind_spec *kind;
     size_t line; /* in the file; 0: added by a flag */
     size_t first_instance, instance_count;
-    size_t asks; /* index of the stage it asks, or SIZE_MAX */
+    size_t asks;        /* index of the stage it asks, or SIZE_MAX */
+    const char *listen; /* the address of all its instances together, or NULL */
 };
 
 struct topology_instance {
@@ -42,7 +48,8 @@ struct topology {
     size_t instance_count;
     struct topology_reactor *reactors;
     size_t reactor_count;
-    int64_t drain_timeout; /* ns */
+    int64_t drain_timeout;        /* ns */
+    struct topology_arena *arena; /* what all of the above lies in */
 };
 
 struct topology_draft; /* parsed, not yet checked */

@@ -1,0 +1,94 @@
+/* topology_override: what flags and environment say in place of the file. */
+#include "common/check.h"
+#include "common/topology_draft.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool refuse_several(const struct topology_draft *draft, struct draft_place place,
+                           const char *kind)
+{
+    char names[256] = "";
+    size_t used = 0;
+
+    for (size_t i = 0; i < draft->stage_count && used < sizeof names; i++)
+        if (strcmp(draft->stages[i].kind->name, kind) == 0)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s",
+                                     used > 0 ? ", " : "", draft->stages[i].name);
+    return draft_refuse(draft, place, NULL, NULL,
+                        "there are several stages of kind %s; set it in the file, for each of: %s",
+                        kind, names);
+}
+
+static const struct kind_spec *kind_called(const struct topology_draft *draft, const char *name)
+{
+    const struct kind_spec *kind = NULL;
+
+    for (size_t i = 0; i < draft->kind_count; i++)
+        if (strcmp(draft->kinds[i]->name, name) == 0)
+            kind = draft->kinds[i];
+    CHECK(kind);
+    return kind;
+}
+
+/* A stage named after its kind, in the first reactor. */
+static struct draft_stage *add_stage(struct topology_draft *draft, struct draft_place place,
+                                     const char *kind)
+{
+    struct draft_stage *stage;
+
+    for (size_t i = 0; i < draft->stage_count; i++)
+        if (strcmp(draft->stages[i].name, kind) == 0) {
+            draft_refuse(draft, place, NULL, NULL,
+                         "the stage to be added would be called %s, and there is one already",
+                         kind);
+            return NULL;
+        }
+    stage = draft_add_stage(draft, kind, place, kind_called(draft, kind));
+    if (draft->reactor_count > 0) {
+        struct draft_list *first = &draft->reactors[0];
+        struct draft_text *items =
+            topology_arena_take(draft->arena, first->count + 1, sizeof *items);
+        for (size_t i = 0; i < first->count; i++)
+            items[i] = first->items[i];
+        items[first->count++] = (struct draft_text){stage->name, place};
+        first->items = items;
+    }
+    return stage;
+}
+
+static struct draft_text *find_setting(struct draft_stage *stage, const char *setting)
+{
+    if (stage->kind->listens && strcmp(setting, "listen") == 0)
+        return &stage->listen;
+    size_t index = draft_find_setting(stage->kind, setting);
+    CHECK(index != SIZE_MAX);
+    return &stage->settings[index];
+}
+
+bool topology_override(struct topology_draft *draft, const char *kind, const char *setting,
+                       const char *value, const char *origin, bool may_add, struct error *error)
+{
+    struct draft_place place = {.origin = topology_arena_copy(draft->arena, origin)};
+    struct draft_stage *stage = NULL;
+
+    draft->error = error;
+    for (size_t i = 0; i < draft->stage_count; i++) {
+        if (strcmp(draft->stages[i].kind->name, kind) != 0)
+            continue;
+        if (stage)
+            return refuse_several(draft, place, kind);
+        stage = &draft->stages[i];
+    }
+    if (!stage && !may_add)
+        return draft_refuse(draft, place, NULL, NULL, "there is no stage of kind %s in %s", kind,
+                            draft->file);
+    if (!stage && !(stage = add_stage(draft, place, kind)))
+        return false;
+    if (!draft_check_text(draft, place, stage->name, setting, value, strlen(value)))
+        return false;
+    *find_setting(stage, setting) =
+        (struct draft_text){topology_arena_copy(draft->arena, value), place};
+    return true;
+}
