@@ -57,7 +57,7 @@ struct link_counters {
     uint64_t batches_dropped; /* malformed, of another version or session, beyond credit */
     uint64_t sessions_opened, sessions_lost;
     uint64_t late_answers; /* for an ask that is no longer known */
-    uint64_t refused_busy; /* asks refused for want of credit */
+    uint64_t refused_busy; /* asks refused, or answered so, for want of credit or room */
 };
 
 #endif

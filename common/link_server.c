@@ -1,0 +1,287 @@
+/* The server: a session for each peer, and who has something to be sent. It does not keep the asks
+ * themselves: the stage does, with their return addresses. */
+#include "common/link_server.h"
+
+#include "common/check.h"
+#include "common/link_peers.h"
+#include "common/memory.h"
+
+#include <stdlib.h>
+
+struct link_server {
+    struct link_server_settings settings;
+    struct link_counters counters;
+    bool is_open;
+    size_t sessions;   /* that are open */
+    int64_t next_tick; /* mono ns: before it, no peer is silent or waits for a heartbeat */
+    struct link_peers peers;
+    struct link_peer *first_ready, **ready_end;
+};
+
+struct link_server *link_server_create(const struct link_server_settings *settings)
+{
+    struct link_server *server = memory_alloc(1, sizeof *server);
+    server->settings = *settings;
+    server->next_tick = NEVER;
+    server->ready_end = &server->first_ready;
+    return server;
+}
+
+void link_server_destroy(struct link_server **server)
+{
+    link_peers_fini(&(*server)->peers);
+    free(*server);
+    *server = NULL;
+}
+
+/* ---- who may have something to send ---- */
+
+static void make_ready(struct link_server *server, struct link_peer *peer)
+{
+    if (peer->is_ready)
+        return;
+    peer->is_ready = true;
+    peer->next_ready = NULL;
+    *server->ready_end = peer;
+    server->ready_end = &peer->next_ready;
+}
+
+static void take_first_ready(struct link_server *server)
+{
+    struct link_peer *peer = server->first_ready;
+    peer->is_ready = false;
+    server->first_ready = peer->next_ready;
+    if (!server->first_ready)
+        server->ready_end = &server->first_ready;
+}
+
+/* ---- sessions ---- */
+
+static void tell(struct link_server *server, struct link_peer *peer, enum link_event event)
+{
+    server->settings.on_event(server->settings.owner, peer->name, event);
+}
+
+static bool has_session(const struct link_peer *peer)
+{
+    return peer && (peer->state == PEER_WAITING || peer->state == PEER_OPEN);
+}
+
+/* The peer itself stays, for what comes next. */
+static void end_session(struct link_server *server, struct link_peer *peer)
+{
+    bool was_open = peer->state == PEER_OPEN;
+    peer->state = PEER_ABSENT;
+    peer->generation++;
+    peer->outstanding = 0;
+    link_window_close(&peer->window);
+    if (was_open) {
+        server->sessions--;
+        server->counters.sessions_lost++;
+        tell(server, peer, LINK_LOST);
+    }
+}
+
+static void remove_peer(struct link_server *server, struct link_peer *peer)
+{
+    end_session(server, peer);
+    link_peers_remove(&server->peers, peer);
+}
+
+/* Drops a batch, and tells its sender that there is no such session, or no longer. */
+static void refuse(struct link_server *server, int64_t now, uint64_t name, uint64_t session)
+{
+    server->counters.batches_dropped++;
+    struct link_peer *peer = link_peers_find(&server->peers, name);
+    if (peer)
+        end_session(server, peer);
+    else
+        peer = link_peers_add(&server->peers, name);
+    if (!peer)
+        return;
+    peer->state = PEER_REFUSED;
+    link_window_open(&peer->window, session, false, now);
+    batch_add_reset(link_window_gather(&peer->window));
+    make_ready(server, peer);
+}
+
+static void welcome(struct link_server *server, struct link_peer *peer)
+{
+    peer->state = PEER_OPEN;
+    server->sessions++;
+    server->counters.sessions_opened++;
+    batch_add_welcome(link_window_gather(&peer->window), server->settings.ring, LINK_CREDIT);
+    make_ready(server, peer);
+    tell(server, peer, LINK_OPENED);
+    if (peer->ring != server->settings.ring)
+        tell(server, peer, LINK_OTHER_RING);
+}
+
+void link_server_open(struct link_server *server)
+{
+    server->is_open = true;
+    for (uint32_t i = 0; i < server->peers.count; i++)
+        if (server->peers.all[i]->state == PEER_WAITING)
+            welcome(server, server->peers.all[i]);
+}
+
+/* ---- what arrives ---- */
+
+static void take_hello(struct link_server *server, int64_t now, uint64_t name,
+                       struct batch_reader *reader)
+{
+    const struct batch_header *header = &reader->header;
+    struct link_peer *peer = link_peers_find(&server->peers, name);
+    if (header->records != 1 || (has_session(peer) && peer->window.session == header->session)) {
+        refuse(server, now, name, header->session);
+        return;
+    }
+    if (peer)
+        end_session(server, peer);
+    else
+        peer = link_peers_add(&server->peers, name);
+    if (!peer) {
+        server->counters.batches_dropped++;
+        return;
+    }
+    struct record hello;
+    batch_next(reader, &hello);
+    peer->state = PEER_WAITING;
+    peer->ring = hello.ring;
+    link_window_open(&peer->window, header->session, hello.heartbeat, now);
+    if (!link_window_accept(&peer->window, now, header)) {
+        refuse(server, now, name, header->session);
+        return;
+    }
+    server->counters.batches_received++;
+    server->counters.records_received++;
+    server->next_tick = clock_earlier(server->next_tick, link_window_next(&peer->window, now));
+    if (server->is_open)
+        welcome(server, peer);
+}
+
+static void take_asks(struct link_server *server, int64_t now, struct link_peer *peer,
+                      struct batch_reader *reader)
+{
+    const struct batch_header *header = &reader->header;
+    unsigned allowed = peer->state == PEER_OPEN ? RECORD_BIT(RECORD_ASK) : 0;
+    if ((reader->kinds & ~allowed) != 0 || header->records > LINK_CREDIT - peer->outstanding ||
+        !link_window_accept(&peer->window, now, header)) {
+        refuse(server, now, peer->name, header->session);
+        return;
+    }
+    server->counters.batches_received++;
+    server->counters.records_received += header->records;
+    make_ready(server, peer); /* the window may have room again, or be owed an acknowledgement */
+
+    struct return_address from = {.peer = peer->index, .generation = peer->generation};
+    struct record ask;
+    while (batch_next(reader, &ask)) {
+        peer->outstanding++;
+        from.id = ask.id;
+        server->settings.on_ask(server->settings.owner, &from, ask.key,
+                                now + ask.remaining_ms * MILLISECOND);
+    }
+}
+
+void link_server_receive(struct link_server *server, int64_t now, uint64_t peer_name,
+                         struct bytes first_frame, struct value *const *values, size_t value_count)
+{
+    struct link_peer *peer = link_peers_find(&server->peers, peer_name);
+    struct batch_reader reader;
+    enum batch_verdict verdict = batch_read(&reader, first_frame, values, value_count);
+
+    if (verdict == BATCH_OTHER_VERSION) {
+        refuse(server, now, peer_name, 0);
+        server->settings.on_event(server->settings.owner, peer_name, LINK_OTHER_VERSION);
+    } else if (verdict == BATCH_MALFORMED && has_session(peer)) {
+        refuse(server, now, peer_name, peer->window.session);
+    } else if (verdict == BATCH_MALFORMED) {
+        server->counters.batches_dropped++;
+    } else if (reader.kinds == RECORD_BIT(RECORD_HELLO)) {
+        take_hello(server, now, peer_name, &reader);
+    } else if (!has_session(peer)) {
+        refuse(server, now, peer_name, reader.header.session);
+    } else if (peer->window.session != reader.header.session) {
+        server->counters.batches_dropped++;
+    } else {
+        take_asks(server, now, peer, &reader);
+    }
+}
+
+/* ---- what leaves ---- */
+
+void link_server_answer(struct link_server *server, const struct return_address *to,
+                        const struct answer *answer)
+{
+    static const struct answer busy = {.status = STATUS_BUSY};
+    CHECK(to->peer < server->peers.count);
+    struct link_peer *peer = server->peers.all[to->peer];
+    if (peer->generation != to->generation) {
+        server->counters.late_answers++;
+        return;
+    }
+    CHECK(peer->outstanding > 0); /* an ask is answered once */
+    peer->outstanding--;
+    if (link_window_is_crowded(&peer->window)) {
+        server->counters.refused_busy++;
+        answer = &busy;
+    }
+    batch_add_answer(link_window_gather(&peer->window), to->id, answer);
+    make_ready(server, peer);
+}
+
+int64_t link_server_tick(struct link_server *server, int64_t now)
+{
+    if (now < server->next_tick)
+        return server->next_tick;
+    server->next_tick = NEVER;
+    for (uint32_t i = 0; i < server->peers.count; i++) {
+        struct link_peer *peer = server->peers.all[i];
+        if (!has_session(peer))
+            continue;
+        if (link_window_is_silent(&peer->window, now)) {
+            remove_peer(server, peer);
+            continue;
+        }
+        if (link_window_is_idle(&peer->window, now))
+            make_ready(server, peer);
+        server->next_tick = clock_earlier(server->next_tick, link_window_next(&peer->window, now));
+    }
+    return server->next_tick;
+}
+
+struct batch *link_server_flush(struct link_server *server, int64_t now, uint64_t *peer_name)
+{
+    struct link_peer *peer;
+    while ((peer = server->first_ready) != NULL) {
+        struct batch *batch = link_window_flush(&peer->window, now);
+        if (batch) {
+            *peer_name = peer->name;
+            server->counters.batches_sent++;
+            server->counters.records_sent += batch->records;
+            return batch;
+        }
+        take_first_ready(server);
+        if (peer->state == PEER_REFUSED)
+            remove_peer(server, peer);
+    }
+    return NULL;
+}
+
+void link_server_lose(struct link_server *server, uint64_t peer_name)
+{
+    struct link_peer *peer = link_peers_find(&server->peers, peer_name);
+    if (peer)
+        remove_peer(server, peer);
+}
+
+size_t link_server_peers(const struct link_server *server)
+{
+    return server->sessions;
+}
+
+const struct link_counters *link_server_counters(const struct link_server *server)
+{
+    return &server->counters;
+}
