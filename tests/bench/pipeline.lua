@@ -1,11 +1,10 @@
 -- wrk: 16 requests in one write. wrk counts each response as a request.
-local depth = 16
+local batch
 
 function init(arguments)
-    request = wrk.format("GET")
-    batch = string.rep(request, depth)
+    batch = string.rep(wrk.format("GET"), 16)
 end
 
-request = function()
+function request()
     return batch
 end

@@ -71,21 +71,31 @@ int pipeline_run_tests(const char *topic, const struct CMUnitTest *tests, size_t
 
 static void start(struct pipeline *pipeline, int redis_port, const struct weir_settings *settings)
 {
+    static const struct weir_settings defaults;
     char url[64];
 
     snprintf(url, sizeof url, "redis://127.0.0.1:%d/0", redis_port);
-    pipeline->weir = weir_process_start(url, settings);
+    pipeline->weir = weir_process_start(url, settings ? settings : &defaults);
 }
 
-void pipeline_start_with(struct pipeline *pipeline, const struct weir_settings *settings)
+void pipeline_start(struct pipeline *pipeline, const struct weir_settings *settings)
 {
     start(pipeline, redis_server_port(pipeline->redis), settings);
 }
 
-void pipeline_start_recorded_with(struct pipeline *pipeline, const struct weir_settings *settings)
+void pipeline_start_recorded(struct pipeline *pipeline, const struct weir_settings *settings)
 {
     pipeline->proxy = redis_proxy_start(redis_server_port(pipeline->redis));
     start(pipeline, redis_proxy_port(pipeline->proxy), settings);
+}
+
+void pipeline_stop(struct pipeline *pipeline)
+{
+    int code = weir_process_stop(pipeline->weir);
+
+    if (code != 0)
+        pipeline_fail(pipeline, "weir ended with %d on SIGTERM (-1: not at all)", code);
+    weir_process_destroy(&pipeline->weir);
 }
 
 struct http_client *pipeline_connect(const struct pipeline *pipeline)
@@ -197,6 +207,16 @@ void pipeline_wait_metric(const struct pipeline *pipeline, const char *name, con
     if (!scrape_wait(weir_process_admin_port(pipeline->weir), name, label, wanted,
                      deadline_in(PATIENCE), &seen))
         pipeline_fail(pipeline, "%s{%s} is %g, not %g", name, label ? label : "", seen, wanted);
+}
+
+void pipeline_wait_gets(const struct pipeline *pipeline, size_t count)
+{
+    size_t seen;
+
+    redis_proxy_wait_count(pipeline->proxy, "GET", count, deadline_in(PATIENCE));
+    seen = redis_proxy_count(pipeline->proxy, "GET");
+    if (seen != count)
+        pipeline_fail(pipeline, "%zu GETs have reached Redis, not %zu", seen, count);
 }
 
 void pipeline_fail(const struct pipeline *pipeline, const char *format, ...)

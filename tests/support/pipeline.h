@@ -22,7 +22,7 @@
 struct pipeline {
     struct redis_server *redis; /* runs when the test begins */
     struct redis_proxy *proxy;  /* NULL before pipeline_start_recorded() */
-    struct weir_process *weir;  /* NULL before pipeline_start…() */
+    struct weir_process *weir;  /* NULL before pipeline_start() */
 };
 
 /* A line of a test table: the test gets a struct pipeline as its state. */
@@ -40,16 +40,17 @@ int pipeline_teardown(void **state);
 int pipeline_run_tests(const char *topic, const struct CMUnitTest *tests, size_t count);
 #define PIPELINE_RUN(topic, tests) pipeline_run_tests(topic, tests, sizeof(tests) / sizeof *(tests))
 
-/* Starts weir with the settings given, as in pipeline_start(p, .cache = "expiry: 1s"). */
-#define pipeline_start(pipeline, ...)                                                              \
-    pipeline_start_with(pipeline, &(const struct weir_settings){.topology = NULL, __VA_ARGS__})
-void pipeline_start_with(struct pipeline *pipeline, const struct weir_settings *settings);
+/* Settings of weir in place: pipeline_start(p, SETTINGS(.cache = "expiry: 1s")). */
+#define SETTINGS(...) (&(const struct weir_settings){__VA_ARGS__})
+
+/* Starts weir before Redis; `settings` may be NULL. */
+void pipeline_start(struct pipeline *pipeline, const struct weir_settings *settings);
 
 /* The same with the proxy in between. */
-#define pipeline_start_recorded(pipeline, ...)                                                     \
-    pipeline_start_recorded_with(pipeline,                                                         \
-                                 &(const struct weir_settings){.topology = NULL, __VA_ARGS__})
-void pipeline_start_recorded_with(struct pipeline *pipeline, const struct weir_settings *settings);
+void pipeline_start_recorded(struct pipeline *pipeline, const struct weir_settings *settings);
+
+/* Ends weir with SIGTERM, which must drain and exit with 0. */
+void pipeline_stop(struct pipeline *pipeline);
 
 /* A new connection to weir's HTTP port. */
 struct http_client *pipeline_connect(const struct pipeline *pipeline);
@@ -83,6 +84,10 @@ double pipeline_metric(const struct pipeline *pipeline, const char *name, const 
 /* Waits until a metric's sum is `wanted`; fails at the deadline of patience. */
 void pipeline_wait_metric(const struct pipeline *pipeline, const char *name, const char *label,
                           double wanted);
+
+/* Waits until `count` GETs have passed the proxy; fails at the deadline of patience, and where
+ * there are more. */
+void pipeline_wait_gets(const struct pipeline *pipeline, size_t count);
 
 /* Fails the test with a message and weir's log. */
 void pipeline_fail(const struct pipeline *pipeline, const char *format, ...)

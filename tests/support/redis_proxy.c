@@ -7,12 +7,12 @@
 #include "net.h"
 #include "trouble.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define PAIRS_MAX 64
@@ -20,11 +20,6 @@
 struct pair {
     int client, redis;    /* sockets */
     struct blob commands; /* bytes of a command not yet complete */
-};
-
-struct passage {
-    char *command;  /* upper case */
-    char *argument; /* the first one, "" without */
 };
 
 struct redis_proxy {
@@ -39,8 +34,7 @@ struct redis_proxy {
     bool hold, sever, stop;
     const char *replacement;
     unsigned wished, heeded; /* the number of the last wish, and of the last one in force */
-    struct passage *passages;
-    size_t passage_count;
+    struct blob record;      /* lines, as redis_proxy_copy_record() gives them */
 };
 
 /* A word of a RESP array: `at` stands on its '$'. Returns the end, NULL while incomplete. */
@@ -55,13 +49,14 @@ static const char *parse_word(const char *at, const char *end, const char **word
     return (size_t)(end - *word) < *length + 2 ? NULL : *word + *length + 2;
 }
 
-static char *copy_word(const char *word, size_t length)
+static void record_line(struct redis_proxy *proxy, const char *event, size_t event_length,
+                        const char *detail, size_t detail_length)
 {
-    char *copy = strndup(word, length);
-
-    if (!copy)
-        trouble("no memory for a command");
-    return copy;
+    blob_append(&proxy->record, event, event_length);
+    blob_append_text(&proxy->record, " ");
+    blob_append(&proxy->record, detail, detail_length);
+    blob_append_text(&proxy->record, "\n");
+    pthread_cond_broadcast(&proxy->changed);
 }
 
 /* Records the command at the head of `bytes` and returns its length, 0 while it is incomplete. */
@@ -71,7 +66,6 @@ static size_t record_command(struct redis_proxy *proxy, const struct blob *bytes
     const char *at = memchr(bytes->data, '\n', bytes->length), *words[2] = {"", ""};
     size_t lengths[2] = {0, 0};
     unsigned long count = strtoul(bytes->data + 1, NULL, 10);
-    struct passage passage;
 
     if (!at)
         return 0;
@@ -89,16 +83,18 @@ static size_t record_command(struct redis_proxy *proxy, const struct blob *bytes
     }
     if (!at)
         return 0;
-    passage = (struct passage){copy_word(words[0], lengths[0]), copy_word(words[1], lengths[1])};
-    for (char *letter = passage.command; *letter; letter++)
-        *letter = (char)toupper((unsigned char)*letter);
-    proxy->passages =
-        realloc(proxy->passages, (proxy->passage_count + 1) * sizeof *proxy->passages);
-    if (!proxy->passages)
-        trouble("no memory for the record of commands");
-    proxy->passages[proxy->passage_count++] = passage;
-    pthread_cond_broadcast(&proxy->changed);
+    if (lengths[0] != 4 || strncasecmp(words[0], "PING", 4) != 0)
+        record_line(proxy, words[0], lengths[0], words[1], lengths[1]);
     return (size_t)(at - bytes->data);
+}
+
+static void record_reply(struct redis_proxy *proxy, const char *data, size_t length)
+{
+    const char *end = memchr(data, '\r', length);
+    size_t line = end ? (size_t)(end - data) : length;
+
+    if (line != 5 || strncmp(data, "+PONG", 5) != 0)
+        record_line(proxy, "REPLY", 5, data, line);
 }
 
 static void drop_pair(struct redis_proxy *proxy, size_t index)
@@ -141,13 +137,18 @@ static bool pass_commands(struct redis_proxy *proxy, struct pair *pair)
     return net_send(pair->redis, data, (size_t)count, deadline_in(PATIENCE));
 }
 
-static bool pass_replies(const struct pair *pair, const char *replacement)
+/* Replies are recorded before they are forwarded, too. */
+static bool pass_replies(struct redis_proxy *proxy, const struct pair *pair,
+                         const char *replacement)
 {
     char data[16384];
     ssize_t count = net_receive(pair->redis, data, sizeof data, deadline_now());
 
     if (count <= 0)
         return false;
+    pthread_mutex_lock(&proxy->lock);
+    record_reply(proxy, data, (size_t)count);
+    pthread_mutex_unlock(&proxy->lock);
     if (replacement)
         return net_send(pair->client, replacement, strlen(replacement), deadline_in(PATIENCE));
     return net_send(pair->client, data, (size_t)count, deadline_in(PATIENCE));
@@ -193,7 +194,7 @@ static void *run_proxy(void *argument)
         for (size_t i = proxy->pair_count; i-- > 0;) {
             struct pair *pair = &proxy->pairs[i];
             if (sever || (polled[2 + 2 * i].revents && !pass_commands(proxy, pair)) ||
-                (!hold && polled[3 + 2 * i].revents && !pass_replies(pair, replacement)))
+                (!hold && polled[3 + 2 * i].revents && !pass_replies(proxy, pair, replacement)))
                 drop_pair(proxy, i);
         }
         if (polled[1].revents)
@@ -257,28 +258,22 @@ void redis_proxy_sever(struct redis_proxy *proxy)
     pthread_mutex_unlock(&proxy->lock);
 }
 
-/* To be called with the lock held. Counts, and stores the argument of the `index`th passage. */
-static size_t find_passages(const struct redis_proxy *proxy, const char *command, size_t index,
-                            const char **argument)
+/* To be called with the lock held. */
+static size_t count_lines(const struct redis_proxy *proxy, const char *command)
 {
-    size_t count = 0;
+    size_t count = 0, length = strlen(command);
 
-    for (size_t i = 0; i < proxy->passage_count; i++) {
-        if (strcmp(proxy->passages[i].command, command) != 0)
-            continue;
-        if (count++ == index)
-            *argument = proxy->passages[i].argument;
-    }
+    for (const char *line = blob_text(&proxy->record); *line; line = strchr(line, '\n') + 1)
+        count += strncmp(line, command, length) == 0 && line[length] == ' ';
     return count;
 }
 
 size_t redis_proxy_count(struct redis_proxy *proxy, const char *command)
 {
-    const char *unused;
     size_t count;
 
     pthread_mutex_lock(&proxy->lock);
-    count = find_passages(proxy, command, 0, &unused);
+    count = count_lines(proxy, command);
     pthread_mutex_unlock(&proxy->lock);
     return count;
 }
@@ -287,37 +282,32 @@ bool redis_proxy_wait_count(struct redis_proxy *proxy, const char *command, size
                             int64_t deadline)
 {
     struct timespec wall = deadline_wall(deadline);
-    const char *unused;
     bool reached;
 
     pthread_mutex_lock(&proxy->lock);
-    while (!(reached = find_passages(proxy, command, 0, &unused) >= count))
+    while (!(reached = count_lines(proxy, command) >= count))
         if (pthread_cond_timedwait(&proxy->changed, &proxy->lock, &wall) == ETIMEDOUT)
             break;
     pthread_mutex_unlock(&proxy->lock);
     return reached;
 }
 
-char *redis_proxy_copy_argument(struct redis_proxy *proxy, const char *command, size_t index)
+char *redis_proxy_copy_record(struct redis_proxy *proxy)
 {
-    const char *argument = NULL;
     char *copy;
 
     pthread_mutex_lock(&proxy->lock);
-    find_passages(proxy, command, index, &argument);
-    copy = argument ? copy_word(argument, strlen(argument)) : NULL;
+    copy = strdup(blob_text(&proxy->record));
     pthread_mutex_unlock(&proxy->lock);
+    if (!copy)
+        trouble("no memory for the record of commands");
     return copy;
 }
 
 void redis_proxy_forget(struct redis_proxy *proxy)
 {
     pthread_mutex_lock(&proxy->lock);
-    while (proxy->passage_count > 0) {
-        struct passage *last = &proxy->passages[--proxy->passage_count];
-        free(last->command);
-        free(last->argument);
-    }
+    blob_fini(&proxy->record);
     pthread_mutex_unlock(&proxy->lock);
 }
 
@@ -334,8 +324,7 @@ void redis_proxy_destroy(struct redis_proxy **proxy)
     pthread_join(dying->thread, NULL);
     while (dying->pair_count > 0)
         drop_pair(dying, dying->pair_count - 1);
-    redis_proxy_forget(dying);
-    free(dying->passages);
+    blob_fini(&dying->record);
     close(dying->listener);
     close(dying->wake[0]);
     close(dying->wake[1]);

@@ -38,9 +38,10 @@ size_t redis_proxy_count(struct redis_proxy *proxy, const char *command);
 bool redis_proxy_wait_count(struct redis_proxy *proxy, const char *command, size_t count,
                             int64_t deadline);
 
-/* The first argument of the `index`th passage of `command`; NULL where there was none. The caller
- * frees it. */
-char *redis_proxy_copy_argument(struct redis_proxy *proxy, const char *command, size_t index);
+/* A copy, which the caller frees, of what passed, in order: a line "GET key" for each command with
+ * its first argument, and "REPLY $5" with the first line of what Redis replied in one go. PING and
+ * its reply are left out of it: weir may send one at any time. */
+char *redis_proxy_copy_record(struct redis_proxy *proxy);
 
 void redis_proxy_forget(struct redis_proxy *proxy);
 

@@ -41,11 +41,13 @@ static char *write_topology(const char *directory, const struct weir_settings *s
                        "  http: {kind: http-frontend, listen: 127.0.0.1:0, asks: cache, %s}\n"
                        "  cache: {kind: cache, serves: inproc://cache, asks: redis, %s}\n"
                        "  redis: {kind: redis-fetcher, serves: inproc://redis, %s}\n"
-                       "  admin: {kind: admin, listen: 127.0.0.1:0}\n"
-                       "reactors:\n",
+                       "  admin: {kind: admin, listen: 127.0.0.1:0}\n",
                        settings->http ? settings->http : patient_http,
                        settings->cache ? settings->cache : "",
                        settings->redis ? settings->redis : patient_redis);
+    if (settings->drain_timeout)
+        blob_append_format(&text, "drain_timeout: %s\n", settings->drain_timeout);
+    blob_append_text(&text, "reactors:\n");
     if (placement && strcmp(placement, "thread-per-stage") == 0)
         blob_append_text(&text, "  - [http]\n  - [cache]\n  - [redis]\n  - [admin]\n");
     else
@@ -100,6 +102,8 @@ struct weir_process *weir_process_start(const char *url, const struct weir_setti
 
     if (!weir)
         trouble("no memory for a weir");
+    if (settings->url)
+        arguments[4] = settings->url;
     weir->directory = temp_dir_create();
     if (!settings->topology)
         arguments[2] = written = write_topology(weir->directory, settings);
@@ -113,6 +117,31 @@ struct weir_process *weir_process_start(const char *url, const struct weir_setti
         trouble("%s does not listen; it says:\n%s", arguments[0], log);
     }
     return weir;
+}
+
+int weir_process_run(const char *const *flags, const char *const *environment, struct blob *output)
+{
+    const char *arguments[ARGUMENTS_MAX] = {weir_process_binary()};
+    struct process *process;
+    int code;
+
+    for (size_t i = 0; flags[i]; i++)
+        arguments[i + 1] = flags[i];
+    process = process_start(arguments, environment);
+    if (!process_wait_exit(process, deadline_in(PATIENCE), &code))
+        trouble("%s does not end by itself", arguments[0]);
+    for (int stream = PROCESS_OUTPUT; stream <= PROCESS_ERRORS; stream++) {
+        char *text = process_copy_text(process, (enum process_stream)stream);
+        blob_append_text(output, text);
+        free(text);
+    }
+    process_destroy(&process);
+    return code;
+}
+
+pid_t weir_process_id(const struct weir_process *weir)
+{
+    return process_id(weir->process);
 }
 
 int weir_process_http_port(const struct weir_process *weir)

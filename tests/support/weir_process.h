@@ -3,8 +3,11 @@
 #ifndef TESTS_SUPPORT_WEIR_PROCESS_H
 #define TESTS_SUPPORT_WEIR_PROCESS_H
 
+#include "blob.h"
+
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct weir_process;
 
@@ -12,9 +15,11 @@ struct weir_process;
  * with the settings below added to theirs in YAML's flow form ("capacity: 3, expiry: 1s"), placed
  * as $WEIR_PLACEMENT says: one-reactor (also when unset) or thread-per-stage. */
 struct weir_settings {
+    const char *url;      /* NULL: the caller's own Redis */
     const char *topology; /* path of a file, used as it stands */
     const char *http;     /* NULL: a timeout that a busy machine never reaches */
     const char *cache;
+    const char *drain_timeout;      /* NULL: the default */
     const char *redis;              /* NULL: likewise */
     const char *const *flags;       /* ends with NULL; NULL for none */
     const char *const *environment; /* NAME=VALUE, ends with NULL; NULL for none */
@@ -22,9 +27,15 @@ struct weir_settings {
 
 const char *weir_process_binary(void);
 
-/* Starts weir for the Redis at `url` and returns once it listens; trouble when it does not. */
+/* Starts weir for the Redis at `url`, unless the settings name another, and returns once it
+ * listens; trouble when it does not. */
 struct weir_process *weir_process_start(const char *url, const struct weir_settings *settings);
 
+/* Runs weir with `flags` (which end with NULL) until it ends by itself; appends all that it says to
+ * `output` and returns its exit code. Trouble when it does not end. */
+int weir_process_run(const char *const *flags, const char *const *environment, struct blob *output);
+
+pid_t weir_process_id(const struct weir_process *weir);
 int weir_process_http_port(const struct weir_process *weir);
 int weir_process_admin_port(const struct weir_process *weir);
 
