@@ -1,0 +1,81 @@
+#include "common/control.h"
+
+#include "common/memory.h"
+#include "common/reactor_inner.h"
+
+#include <stdio.h>
+
+#define SCHEME       "inproc://"
+#define ADDRESS_SIZE 48
+
+struct port_shard *control_shards(size_t count)
+{
+    /* One block: the shards, and behind them their addresses. */
+    struct port_shard *shards = memory_alloc(count, sizeof *shards + ADDRESS_SIZE);
+    char *address = (char *)(shards + count);
+    for (size_t i = 0; i < count; i++, address += ADDRESS_SIZE) {
+        snprintf(address, ADDRESS_SIZE, SCHEME "control.%zu", i);
+        shards[i] = (struct port_shard){address + strlen(SCHEME), address};
+    }
+    return shards;
+}
+
+static void measure_stage(const struct reactor_stage *stage, struct moment now,
+                          struct metrics *metrics)
+{
+    metrics->stage = stage->owner.name;
+    if (stage->owner.kind->measure != NULL)
+        stage->owner.kind->measure(stage->owner.stage, now, metrics);
+    if (stage->asks != NULL)
+        port_ask_measure(stage->asks, metrics);
+    if (stage->serves != NULL)
+        port_serve_measure(stage->serves, metrics);
+}
+
+static void tell_metrics(const struct reactor *reactor, struct moment now, struct buffer *out)
+{
+    struct metrics metrics = {.stage = reactor->name};
+    metrics_counter(&metrics, "weir_reactor_turns_total", "Turns of the reactor's loop.", NULL,
+                    reactor->turns);
+    metrics_gauge(&metrics, "weir_reactor_longest_turn_microseconds",
+                  "The longest turn since the start.", NULL, reactor->longest_turn / MICROSECOND);
+    for (size_t i = 0; i < reactor->stage_count; i++)
+        measure_stage(&reactor->stages[i], now, &metrics);
+    measure_stage(&reactor->control, now, &metrics);
+    *out = metrics.text;
+}
+
+static void tell_readiness(const struct reactor *reactor, struct moment now, struct buffer *out)
+{
+    for (size_t i = 0; i < reactor->stage_count; i++) {
+        const struct port_owner *owner = &reactor->stages[i].owner;
+        const char *reason =
+            owner->kind->unready != NULL ? owner->kind->unready(owner->stage, now) : NULL;
+        if (reason != NULL)
+            buffer_format(out, "%s: %s\n", owner->name, reason);
+    }
+}
+
+static void on_ask(void *stage, struct moment now, const struct return_address *from,
+                   struct bytes key, int64_t deadline)
+{
+    const struct reactor *reactor = stage;
+    struct buffer text = {0};
+    struct answer answer = {.status = STATUS_VALUE, .life_ms = MESSAGE_LIFE_UNBOUNDED};
+    (void)deadline; /* it is answered at once */
+    if (bytes_are_equal(key, bytes_of_text("metrics")))
+        tell_metrics(reactor, now, &text);
+    else if (bytes_are_equal(key, bytes_of_text("ready")))
+        tell_readiness(reactor, now, &text);
+    else
+        answer = (struct answer){.status = STATUS_NONE};
+    answer.bytes = buffer_bytes(&text);
+    port_answer(reactor->control.serves, from, &answer);
+    buffer_fini(&text);
+}
+
+const struct stage_kind *control_kind(void)
+{
+    static const struct stage_kind kind = {.spec.name = "control", .on_ask = on_ask};
+    return &kind;
+}

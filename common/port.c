@@ -1,0 +1,62 @@
+#include "common/port_inner.h"
+
+#include "common/check.h"
+#include "common/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct ring *port_ring_create(const struct port_shard *shards, size_t count)
+{
+    unsigned char seed[RING_SEED_SIZE];
+    const char **names = memory_alloc(count, sizeof *names);
+    for (size_t i = 0; i < count; i++)
+        names[i] = shards[i].name;
+    ring_seed_of_names(names, count, seed);
+    struct ring *ring = ring_create(names, count, seed);
+    free(names);
+    return ring;
+}
+
+void port_log_event(const struct port_owner *owner, const char *peer, enum link_event event)
+{
+    static const struct {
+        enum log_level level;
+        const char *text;
+    } events[] = {
+        [LINK_OPENED] = {LOG_DEBUG, "link opened"},
+        [LINK_LOST] = {LOG_WARN, "link lost"},
+        [LINK_OTHER_VERSION] = {LOG_ERROR, "link refused: the peer speaks another version"},
+        [LINK_OTHER_RING] = {LOG_WARN, "the peer's ring is another"},
+    };
+    log_write(owner->log, events[event].level, owner->name, events[event].text,
+              LOG_TEXT("link", peer));
+}
+
+void port_measure_link(struct metrics *metrics, const char *peer,
+                       const struct link_counters *counters)
+{
+    const struct {
+        const char *name, *help;
+        uint64_t value;
+    } samples[] = {
+        {"weir_link_batches_sent_total", "Batches sent.", counters->batches_sent},
+        {"weir_link_batches_received_total", "Batches received.", counters->batches_received},
+        {"weir_link_records_sent_total", "Records sent in batches.", counters->records_sent},
+        {"weir_link_records_received_total", "Records received in batches.",
+         counters->records_received},
+        {"weir_link_batches_dropped_total",
+         "Batches that were malformed, of another version or session, or beyond credit.",
+         counters->batches_dropped},
+        {"weir_link_sessions_opened_total", "Sessions opened.", counters->sessions_opened},
+        {"weir_link_sessions_lost_total", "Sessions lost.", counters->sessions_lost},
+        {"weir_link_late_answers_total", "Answers to asks no longer known.",
+         counters->late_answers},
+        {"weir_link_refused_busy_total", "Asks refused for want of credit.",
+         counters->refused_busy},
+    };
+    char labels[256];
+    snprintf(labels, sizeof labels, "link=\"%s\"", peer);
+    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++)
+        metrics_counter(metrics, samples[i].name, samples[i].help, labels, samples[i].value);
+}

@@ -1,0 +1,18 @@
+/* What both kinds of port share. */
+#ifndef WEIR_PORT_INNER_H
+#define WEIR_PORT_INNER_H
+
+#include "common/port.h"
+#include "common/reactor_socket.h"
+#include "common/ring.h"
+
+/* The ring over these shards, seeded by their names: the same for those who ask and who serve. */
+struct ring *port_ring_create(const struct port_shard *shards, size_t count);
+
+/* Logs what became of a session with `peer`. */
+void port_log_event(const struct port_owner *owner, const char *peer, enum link_event event);
+
+void port_measure_link(struct metrics *metrics, const char *peer,
+                       const struct link_counters *counters);
+
+#endif

@@ -1,0 +1,120 @@
+/* The serving port: one link_server and one socket, for all who ask. */
+#include "common/port_inner.h"
+
+#include "common/link_server.h"
+#include "common/memory.h"
+
+#include <stdlib.h>
+
+struct serving {
+    struct serve_port port; /* first: what the stage sees of it */
+    struct port_owner *owner;
+    char *address;
+    struct link_server *link;
+    struct reactor_socket *socket;
+};
+
+/* ---- what the stage calls ---- */
+
+static void answer_ask(struct serve_port *port, const struct return_address *to,
+                       const struct answer *answer)
+{
+    link_server_answer(((struct serving *)port)->link, to, answer);
+}
+
+/* ---- what the link calls ---- */
+
+static void on_ask(void *serving, const struct return_address *from, struct bytes key,
+                   int64_t deadline)
+{
+    const struct port_owner *owner = ((struct serving *)serving)->owner;
+    owner->kind->on_ask(owner->stage, clock_read(owner->clock), from, key, deadline);
+}
+
+static void on_event(void *serving, uint64_t peer, enum link_event event)
+{
+    (void)peer; /* a number that means nothing to a reader */
+    port_log_event(((struct serving *)serving)->owner, ((struct serving *)serving)->address, event);
+}
+
+/* ---- what the reactor calls ---- */
+
+struct serve_port *port_serve_create(struct reactor_sockets *sockets, struct port_owner *owner,
+                                     const struct port_shard *shards, size_t count, size_t own,
+                                     size_t askers, struct error *error)
+{
+    struct reactor_socket *socket =
+        reactor_socket_open(sockets, TRANSPORT_SERVES, shards[own].address, askers, error);
+    if (socket == NULL)
+        return NULL;
+    struct ring *ring = port_ring_create(shards, count);
+    struct serving *serving = memory_alloc(1, sizeof *serving);
+    serving->port.answer = answer_ask;
+    serving->owner = owner;
+    serving->address = memory_copy_text(shards[own].address);
+    serving->socket = socket;
+    serving->link = link_server_create(&(struct link_server_settings){
+        .ring = ring_digest(ring),
+        .owner = serving,
+        .on_ask = on_ask,
+        .on_event = on_event,
+    });
+    ring_destroy(&ring);
+    return &serving->port;
+}
+
+void port_serve_destroy(struct serve_port **port)
+{
+    struct serving *serving = (struct serving *)*port;
+    if (serving == NULL)
+        return;
+    link_server_destroy(&serving->link);
+    free(serving->address);
+    free(serving);
+    *port = NULL;
+}
+
+void port_serve_open(struct serve_port *port)
+{
+    link_server_open(((struct serving *)port)->link);
+}
+
+static bool take_message(struct serving *serving, int64_t now)
+{
+    struct transport_message message;
+    if (!reactor_socket_receive(serving->socket, &message))
+        return false;
+    link_server_receive(serving->link, now, message.peer, message.first_frame, message.values,
+                        message.value_count);
+    reactor_socket_release(serving->socket);
+    return true;
+}
+
+static bool send_batches(struct serving *serving, int64_t now)
+{
+    bool moved = false;
+    uint64_t peer;
+    for (struct batch *batch; (batch = link_server_flush(serving->link, now, &peer)) != NULL;
+         moved = true) {
+        const enum transport_result result = reactor_socket_send(serving->socket, peer, batch);
+        batch_clear(batch);
+        if (result != TRANSPORT_SENT)
+            link_server_lose(serving->link, peer);
+    }
+    return moved;
+}
+
+bool port_serve_move(struct serve_port *port, int64_t now, int64_t *wake)
+{
+    struct serving *serving = (struct serving *)port;
+    const bool received = take_message(serving, now);
+    *wake = clock_earlier(*wake, link_server_tick(serving->link, now));
+    const bool sent = send_batches(serving, now);
+    return received || sent;
+}
+
+void port_serve_measure(const struct serve_port *port, struct metrics *metrics)
+{
+    const struct serving *serving = (const struct serving *)port;
+    port_measure_link(metrics, serving->address, link_server_counters(serving->link));
+}

@@ -1,0 +1,260 @@
+/* The reactor's set-up and end, and its requests from other threads. The turns are reactor_turn's.
+ */
+#include "common/reactor_inner.h"
+
+#include "common/check.h"
+#include "common/control.h"
+#include "common/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- the loop ---- */
+
+static void on_wait(uv_prepare_t *before_wait)
+{
+    struct reactor *reactor = before_wait->data;
+    reactor->clock.is_current = false;
+}
+
+static void on_drain(uv_async_t *async)
+{
+    struct reactor *reactor = async->data;
+    for (size_t i = 0; i < reactor->stage_count; i++) {
+        const struct port_owner *owner = &reactor->stages[i].owner;
+        if (owner->kind->drain != NULL)
+            owner->kind->drain(owner->stage, clock_read(&reactor->clock));
+    }
+    reactor->is_draining = true;
+}
+
+static void on_stop(uv_async_t *async)
+{
+    struct reactor *reactor = async->data;
+    reactor->is_stopping = true;
+}
+
+static bool open_loop(struct reactor *reactor, struct error *error)
+{
+    int result = uv_loop_init(&reactor->loop);
+    if (result == 0 && (result = uv_async_init(&reactor->loop, &reactor->on_drain, on_drain)) != 0)
+        uv_loop_close(&reactor->loop);
+    if (result != 0)
+        return error_set(error, "cannot make an event loop: %s", uv_strerror(result));
+    CHECK(uv_async_init(&reactor->loop, &reactor->on_stop, on_stop) == 0);
+    uv_timer_init(&reactor->loop, &reactor->timer);
+    uv_prepare_init(&reactor->loop, &reactor->before_wait);
+    uv_prepare_start(&reactor->before_wait, on_wait);
+    reactor->on_drain.data = reactor;
+    reactor->on_stop.data = reactor;
+    reactor->timer.data = reactor;
+    reactor->before_wait.data = reactor;
+
+    reactor->timer_at = NEVER;
+    reactor->sockets.loop = &reactor->loop;
+    reactor->sockets.context = reactor->setup.context;
+    return true;
+}
+
+/* ---- the ports ---- */
+
+static struct port_shard *shards_of(const struct topology *topology, size_t stage)
+{
+    const struct topology_stage *asked = &topology->stages[stage];
+    struct port_shard *shards = memory_alloc(asked->instance_count, sizeof *shards);
+    for (size_t i = 0; i < asked->instance_count; i++) {
+        const struct topology_instance *instance = &topology->instances[asked->first_instance + i];
+        shards[i] = (struct port_shard){instance->name, instance->serves};
+    }
+    return shards;
+}
+
+/* How many instances ask this stage, or, for SIZE_MAX, the control of every reactor. */
+static size_t count_askers(const struct topology *topology, size_t stage)
+{
+    size_t askers = 0;
+    for (size_t i = 0; i < topology->stage_count; i++) {
+        const struct topology_stage *asker = &topology->stages[i];
+        if (stage == SIZE_MAX ? asker->kind->asks_control : asker->asks == stage)
+            askers += asker->instance_count;
+    }
+    return askers;
+}
+
+static const struct topology_instance *instance_of(const struct reactor *reactor, size_t index)
+{
+    const struct topology *topology = reactor->setup.topology;
+    return &topology->instances[topology->reactors[reactor->setup.number].instances[index]];
+}
+
+static bool open_serve_ports(struct reactor *reactor, struct error *error)
+{
+    const struct topology *topology = reactor->setup.topology;
+    for (size_t i = 0; i < reactor->stage_count; i++) {
+        struct reactor_stage *stage = &reactor->stages[i];
+        const struct topology_instance *instance = instance_of(reactor, i);
+        if (instance->serves == NULL)
+            continue;
+        struct port_shard *shards = shards_of(topology, instance->stage);
+        stage->serves =
+            port_serve_create(&reactor->sockets, &stage->owner, shards,
+                              topology->stages[instance->stage].instance_count, instance->number,
+                              count_askers(topology, instance->stage), error);
+        free(shards);
+        if (stage->serves == NULL)
+            return false;
+    }
+    struct port_shard *shards = control_shards(topology->reactor_count);
+    reactor->control.serves = port_serve_create(&reactor->sockets, &reactor->control.owner, shards,
+                                                topology->reactor_count, reactor->setup.number,
+                                                count_askers(topology, SIZE_MAX), error);
+    free(shards);
+    return reactor->control.serves != NULL;
+}
+
+static bool open_ask_ports(struct reactor *reactor, struct error *error)
+{
+    const struct topology *topology = reactor->setup.topology;
+    for (size_t i = 0; i < reactor->stage_count; i++) {
+        struct reactor_stage *stage = &reactor->stages[i];
+        const size_t asked = topology->stages[instance_of(reactor, i)->stage].asks;
+        const bool asks_control = stage->owner.kind->spec.asks_control;
+        if (asked == SIZE_MAX && !asks_control)
+            continue;
+        struct port_shard *shards =
+            asks_control ? control_shards(topology->reactor_count) : shards_of(topology, asked);
+        stage->asks = port_ask_create(
+            &reactor->sockets, &stage->owner, shards,
+            asks_control ? topology->reactor_count : topology->stages[asked].instance_count, error);
+        free(shards);
+        if (stage->asks == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* ---- the stages ---- */
+
+static void name_stages(struct reactor *reactor)
+{
+    const struct reactor_setup *setup = &reactor->setup;
+    snprintf(reactor->name, sizeof reactor->name, "reactor.%zu", setup->number);
+    reactor->stage_count = setup->topology->reactors[setup->number].count;
+    reactor->stages = memory_alloc(reactor->stage_count, sizeof *reactor->stages);
+    for (size_t i = 0; i < reactor->stage_count; i++) {
+        const struct topology_instance *instance = instance_of(reactor, i);
+        reactor->stages[i].owner = (struct port_owner){
+            .name = instance->name,
+            .kind = setup->kind_of(setup->topology->stages[instance->stage].kind),
+            .clock = &reactor->clock,
+            .log = setup->log,
+        };
+    }
+    reactor->control.owner = (struct port_owner){
+        .name = reactor->name,
+        .kind = control_kind(),
+        .stage = reactor,
+        .clock = &reactor->clock,
+        .log = setup->log,
+    };
+}
+
+static bool create_stage(struct reactor *reactor, size_t index, struct error *error)
+{
+    struct reactor_stage *stage = &reactor->stages[index];
+    const struct topology_instance *instance = instance_of(reactor, index);
+    struct stage_setup setup = {
+        .name = instance->name,
+        .settings = &instance->settings,
+        .asks = stage->asks,
+        .serves = stage->serves,
+        .loop = &reactor->loop,
+        .clock = &reactor->clock,
+        .listener = -1,
+        .log = reactor->setup.log,
+    };
+    if (reactor->setup.topology->stages[instance->stage].listen != NULL) {
+        struct listener *listener = &reactor->setup.listeners[instance->stage];
+        setup.listener = listener->descriptors[instance->number];
+        setup.address = listener->address;
+        listener->descriptors[instance->number] = -1;
+    }
+    struct error reason = {0};
+    stage->owner.stage = stage->owner.kind->create(&setup, &reason);
+    return stage->owner.stage != NULL || error_set(error, "%s: %s", instance->name, reason.text);
+}
+
+static bool create_stages(struct reactor *reactor, struct error *error)
+{
+    for (size_t i = 0; i < reactor->stage_count; i++)
+        if (!create_stage(reactor, i, error))
+            return false;
+    return true;
+}
+
+/* ---- its life ---- */
+
+struct reactor *reactor_create(const struct reactor_setup *setup, struct error *error)
+{
+    struct reactor *reactor = memory_alloc(1, sizeof *reactor);
+    reactor->setup = *setup;
+    reactor->has_work_left = true;
+    reactor->is_opening = true;
+    if (!open_loop(reactor, error)) {
+        free(reactor);
+        return NULL;
+    }
+    name_stages(reactor);
+    if (!open_serve_ports(reactor, error) || !open_ask_ports(reactor, error) ||
+        !create_stages(reactor, error)) {
+        reactor_destroy(&reactor);
+        return NULL;
+    }
+    port_serve_open(reactor->control.serves);
+    return reactor;
+}
+
+void reactor_run(struct reactor *reactor)
+{
+    while (!reactor->is_stopping) {
+        uv_run(&reactor->loop, reactor->has_work_left ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+        reactor_turn(reactor);
+    }
+}
+
+void reactor_destroy(struct reactor **reactor_address)
+{
+    struct reactor *reactor = *reactor_address;
+    for (size_t i = reactor->stage_count; i-- > 0;)
+        if (reactor->stages[i].owner.stage != NULL)
+            reactor->stages[i].owner.kind->destroy(&reactor->stages[i].owner.stage);
+    reactor_sockets_close(&reactor->sockets);
+    uv_close((uv_handle_t *)&reactor->before_wait, NULL);
+    uv_close((uv_handle_t *)&reactor->timer, NULL);
+    uv_close((uv_handle_t *)&reactor->on_drain, NULL);
+    uv_close((uv_handle_t *)&reactor->on_stop, NULL);
+    uv_run(&reactor->loop, UV_RUN_DEFAULT);
+    CHECK(uv_loop_close(&reactor->loop) == 0);
+
+    for (size_t i = 0; i < reactor->stage_count; i++) {
+        port_ask_destroy(&reactor->stages[i].asks);
+        port_serve_destroy(&reactor->stages[i].serves);
+    }
+    port_serve_destroy(&reactor->control.serves);
+    reactor_sockets_fini(&reactor->sockets);
+    free(reactor->stages);
+    free(reactor);
+    *reactor_address = NULL;
+}
+
+/* ---- from other threads ---- */
+
+void reactor_drain(struct reactor *reactor)
+{
+    uv_async_send(&reactor->on_drain);
+}
+
+void reactor_stop(struct reactor *reactor)
+{
+    uv_async_send(&reactor->on_stop);
+}

@@ -1,0 +1,47 @@
+/* The reactor: one thread's loop, and the stages that live in it.
+ *
+ * Its life is a sequence of turns. The loop waits, and what it finds (sockets of stages, edges of
+ * links, the timer) is only taken note of and gathered; then, in rounds, every link gives at most
+ * one message to its stage and takes what the stage has gathered, until nothing moves; then every
+ * stage is told that the turn ends. Work that is left over goes on in the next turn, which does
+ * not wait.
+ *
+ * Readiness flows along the links: a stage is asked only when it is settled, and a stage whose
+ * links are all open is told so. */
+#ifndef WEIR_REACTOR_H
+#define WEIR_REACTOR_H
+
+#include "common/error.h"
+#include "common/listener.h"
+#include "common/log.h"
+#include "common/stage.h"
+#include "common/topology.h"
+
+struct reactor;
+
+/* All of it outlives the reactor. */
+struct reactor_setup {
+    const struct topology *topology;
+    size_t number; /* which of the topology's reactors */
+    const struct stage_kind *(*kind_of)(const struct kind_spec *spec);
+    void *context;              /* ZeroMQ's: one for all reactors of the process */
+    struct listener *listeners; /* one for each stage of the topology, where it has `listen` */
+    struct log *log;
+    void (*on_drained)(void *owner); /* in the reactor's thread, once */
+    void *owner;
+};
+
+/* Creates the stages, serving sides before asking sides. NULL on error. To be called, as run and
+ * destroy, in the reactor's own thread. */
+struct reactor *reactor_create(const struct reactor_setup *setup, struct error *error);
+
+/* Returns after reactor_stop. */
+void reactor_run(struct reactor *reactor);
+
+void reactor_destroy(struct reactor **reactor);
+
+/* From any thread, until reactor_run has returned. */
+void reactor_drain(struct reactor *reactor); /* tells the stages; on_drained follows */
+void reactor_stop(struct reactor *reactor);
+
+#endif

@@ -1,0 +1,46 @@
+/* What a reactor is made of: for the files of the reactor and its control only. */
+#ifndef WEIR_REACTOR_INNER_H
+#define WEIR_REACTOR_INNER_H
+
+#include "common/port.h"
+#include "common/reactor.h"
+#include "common/reactor_socket.h"
+
+struct reactor_stage {
+    struct port_owner owner;
+    struct ask_port *asks;     /* or NULL */
+    struct serve_port *serves; /* or NULL */
+    bool is_open;              /* what it asks can be asked, and it was told */
+    bool is_serving;           /* it can be asked */
+};
+
+struct reactor {
+    struct reactor_setup setup;
+    char name[32]; /* "reactor.0" */
+    struct reactor_stage *stages;
+    size_t stage_count;
+    struct reactor_stage control; /* answers for the reactor itself */
+    struct reactor_sockets sockets;
+
+    struct clock clock;
+    uv_loop_t loop;
+    uv_prepare_t before_wait; /* marks the clock as old */
+    uv_timer_t timer;
+    int64_t timer_at;    /* mono ns: when the timer will ring, or NEVER */
+    uv_async_t on_drain; /* rung from other threads */
+    uv_async_t on_stop;  /* rung from other threads */
+
+    bool has_work_left; /* the next turn does not wait */
+    bool is_opening;    /* some stage is not open or not serving yet */
+    bool is_draining;
+    bool is_drained;
+    bool is_stopping;
+
+    uint64_t turns;
+    int64_t longest_turn; /* ns */
+};
+
+/* Everything between two waits of the loop. */
+void reactor_turn(struct reactor *reactor);
+
+#endif

@@ -1,0 +1,155 @@
+#include "common/reactor_socket.h"
+
+#include "common/check.h"
+#include "common/memory.h"
+
+#include <stdlib.h>
+
+struct reactor_socket {
+    struct transport *transport;
+    enum transport_side side;
+    char *address;
+    uv_poll_t poll;
+    size_t peers;                       /* that talk to it, in this reactor or not */
+    struct reactor_socket **neighbours; /* those of its peers that are in this reactor */
+    size_t neighbour_count;
+    bool may_have_input; /* an edge was seen, or may have been eaten: to be read to the end */
+    size_t expected;     /* messages from neighbours, where nobody else talks to it */
+};
+
+static bool has_only_neighbours(const struct reactor_socket *socket)
+{
+    return socket->neighbour_count == socket->peers;
+}
+
+static void on_edge(uv_poll_t *poll, int status, int events)
+{
+    struct reactor_socket *socket = poll->data;
+    (void)status, (void)events; /* on an error, reading tells */
+    socket->may_have_input = true;
+}
+
+/* ---- opening ---- */
+
+static void add_neighbour(struct reactor_socket *socket, struct reactor_socket *neighbour)
+{
+    socket->neighbours = memory_resize(socket->neighbours, socket->neighbour_count + 1,
+                                       sizeof(struct reactor_socket *));
+    socket->neighbours[socket->neighbour_count++] = neighbour;
+}
+
+static void meet_neighbours(struct reactor_sockets *sockets, struct reactor_socket *socket)
+{
+    for (size_t i = 0; i < sockets->count; i++) {
+        struct reactor_socket *other = sockets->items[i];
+        if (other->side != socket->side && strcmp(other->address, socket->address) == 0) {
+            add_neighbour(socket, other);
+            add_neighbour(other, socket);
+        }
+    }
+}
+
+struct reactor_socket *reactor_socket_open(struct reactor_sockets *sockets,
+                                           enum transport_side side, const char *address,
+                                           size_t peers, struct error *error)
+{
+    struct transport *transport = transport_open(sockets->context, side, address, error);
+    if (transport == NULL)
+        return NULL;
+    struct reactor_socket *socket = memory_alloc(1, sizeof *socket);
+    const int descriptor = transport_descriptor(transport);
+    if (uv_poll_init(sockets->loop, &socket->poll, descriptor) != 0) {
+        error_set(error, "cannot watch %s", address);
+        transport_close(&transport);
+        free(socket);
+        return NULL;
+    }
+    socket->transport = transport;
+    socket->side = side;
+    socket->address = memory_copy_text(address);
+    socket->peers = peers;
+    socket->may_have_input = true; /* the edges of bind and connect are past */
+    socket->poll.data = socket;
+    CHECK(uv_poll_start(&socket->poll, UV_READABLE, on_edge) == 0);
+
+    meet_neighbours(sockets, socket);
+    sockets->items =
+        memory_resize(sockets->items, sockets->count + 1, sizeof(struct reactor_socket *));
+    sockets->items[sockets->count++] = socket;
+    return socket;
+}
+
+/* ---- in use ---- */
+
+/* Which neighbour a server's peer number stands for is not known: where there are several, all of
+ * them look. */
+static void tell_neighbours(struct reactor_socket *socket)
+{
+    for (size_t i = 0; i < socket->neighbour_count; i++) {
+        struct reactor_socket *neighbour = socket->neighbours[i];
+        if (has_only_neighbours(neighbour))
+            neighbour->expected++;
+        else
+            neighbour->may_have_input = true;
+    }
+}
+
+enum transport_result reactor_socket_send(struct reactor_socket *socket, uint64_t peer,
+                                          struct batch *batch)
+{
+    const enum transport_result result = transport_send(socket->transport, peer, batch);
+    if (!has_only_neighbours(socket))
+        socket->may_have_input = true;
+    if (result == TRANSPORT_SENT)
+        tell_neighbours(socket);
+    return result;
+}
+
+bool reactor_socket_receive(struct reactor_socket *socket, struct transport_message *message)
+{
+    if (!socket->may_have_input && socket->expected == 0)
+        return false;
+    if (transport_receive(socket->transport, message)) {
+        if (socket->expected > 0)
+            socket->expected--;
+        return true;
+    }
+    socket->may_have_input = false;
+    socket->expected = 0;
+    return false;
+}
+
+void reactor_socket_release(struct reactor_socket *socket)
+{
+    transport_release(socket->transport);
+}
+
+bool reactor_sockets_have_input(const struct reactor_sockets *sockets)
+{
+    for (size_t i = 0; i < sockets->count; i++)
+        if (sockets->items[i]->may_have_input || sockets->items[i]->expected > 0)
+            return true;
+    return false;
+}
+
+/* ---- closing ---- */
+
+void reactor_sockets_close(struct reactor_sockets *sockets)
+{
+    for (size_t i = 0; i < sockets->count; i++) {
+        /* The loop lets go of the descriptor before ZeroMQ closes it. */
+        uv_close((uv_handle_t *)&sockets->items[i]->poll, NULL);
+        transport_close(&sockets->items[i]->transport);
+    }
+}
+
+void reactor_sockets_fini(struct reactor_sockets *sockets)
+{
+    for (size_t i = 0; i < sockets->count; i++) {
+        free(sockets->items[i]->neighbours);
+        free(sockets->items[i]->address);
+        free(sockets->items[i]);
+    }
+    free(sockets->items);
+    *sockets = (struct reactor_sockets){0};
+}

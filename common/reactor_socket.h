@@ -1,0 +1,45 @@
+/* The link sockets of one reactor: the only code that knows when a ZeroMQ socket is worth reading.
+ *
+ * ZMQ_FD becomes readable on an edge, and any send or receive may eat that edge. So a socket is
+ * either known to be empty (read to its end since it was last touched), or it may have input; and
+ * a reactor does not wait while one of its sockets may have input.
+ *
+ * A read that finds nothing costs a system call, and leaves the pipe asleep, which costs the next
+ * sender another and us three. Between two sockets of one reactor all of that is needless: such a
+ * socket has nobody else to hear from, so what was sent is counted, and exactly that is read. */
+#ifndef WEIR_REACTOR_SOCKET_H
+#define WEIR_REACTOR_SOCKET_H
+
+#include "common/transport.h"
+
+#include <uv.h>
+
+struct reactor_sockets {
+    uv_loop_t *loop;
+    void *context; /* ZeroMQ's */
+    struct reactor_socket **items;
+    size_t count;
+};
+
+/* Opens a socket and watches it. `peers` is how many sockets of this process talk to it, SIZE_MAX
+ * where others may. NULL on error. */
+struct reactor_socket *reactor_socket_open(struct reactor_sockets *sockets,
+                                           enum transport_side side, const char *address,
+                                           size_t peers, struct error *error);
+
+enum transport_result reactor_socket_send(struct reactor_socket *socket, uint64_t peer,
+                                          struct batch *batch);
+
+/* Takes a message, where there is one; reactor_socket_release when done with it. */
+bool reactor_socket_receive(struct reactor_socket *socket, struct transport_message *message);
+void reactor_socket_release(struct reactor_socket *socket);
+
+/* Whether any socket may have input: the loop must not wait then. */
+bool reactor_sockets_have_input(const struct reactor_sockets *sockets);
+
+/* At the end. First all are closed; when the loop has run until their handles are gone, their
+ * memory is given back. */
+void reactor_sockets_close(struct reactor_sockets *sockets);
+void reactor_sockets_fini(struct reactor_sockets *sockets);
+
+#endif

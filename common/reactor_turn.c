@@ -1,0 +1,114 @@
+/* One turn of a reactor: messages in rounds, readiness, the stages' end of turn, the next wake-up.
+ */
+#include "common/reactor_inner.h"
+
+/* At most so many messages of one link in one turn; the rest goes first in the next. */
+#define ROUNDS_PER_TURN 16
+
+/* Every port takes a message and sends what has gathered. Whether anything moved; `wake` becomes
+ * the earliest time (mono ns) at which a port wants another round. */
+static bool move_messages(struct reactor *reactor, int64_t now, int64_t *wake)
+{
+    bool moved = false;
+    *wake = NEVER;
+    for (size_t i = 0; i < reactor->stage_count; i++) {
+        struct reactor_stage *stage = &reactor->stages[i];
+        if (stage->asks != NULL)
+            moved |= port_ask_move(stage->asks, now, wake);
+        if (stage->serves != NULL)
+            moved |= port_serve_move(stage->serves, now, wake);
+    }
+    moved |= port_serve_move(reactor->control.serves, now, wake);
+    return moved;
+}
+
+/* Lets one stage be asked, and tells it that it can ask, when the time has come. Whether it has
+ * for both. */
+static bool open_stage(struct reactor_stage *stage, struct moment now)
+{
+    const struct stage_kind *kind = stage->owner.kind;
+    const bool can_ask = stage->asks == NULL || stage->asks->is_open(stage->asks);
+    if (can_ask && !stage->is_open) {
+        stage->is_open = true;
+        if (kind->on_open != NULL)
+            kind->on_open(stage->owner.stage, now);
+    }
+    if (stage->serves != NULL && !stage->is_serving &&
+        (kind->is_settled != NULL ? kind->is_settled(stage->owner.stage) : can_ask)) {
+        stage->is_serving = true;
+        port_serve_open(stage->serves);
+    }
+    return stage->is_open && (stage->serves == NULL || stage->is_serving);
+}
+
+static void open_stages(struct reactor *reactor, struct moment now)
+{
+    bool all_are_open = true;
+    for (size_t i = 0; i < reactor->stage_count; i++)
+        all_are_open &= open_stage(&reactor->stages[i], now);
+    reactor->is_opening = !all_are_open;
+}
+
+static int64_t end_turn_of_stages(struct reactor *reactor, struct moment now)
+{
+    int64_t wake = NEVER;
+    for (size_t i = 0; i < reactor->stage_count; i++) {
+        const struct port_owner *owner = &reactor->stages[i].owner;
+        wake = clock_earlier(wake, owner->kind->on_turn(owner->stage, now));
+    }
+    return wake;
+}
+
+static bool all_are_drained(const struct reactor *reactor)
+{
+    for (size_t i = 0; i < reactor->stage_count; i++) {
+        const struct port_owner *owner = &reactor->stages[i].owner;
+        if (owner->kind->is_drained != NULL && !owner->kind->is_drained(owner->stage))
+            return false;
+    }
+    return true;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct reactor *reactor = timer->data;
+    reactor->timer_at = NEVER;
+}
+
+/* A timer that rings too early costs one idle turn, less than moving it in every turn. */
+static void set_timer(struct reactor *reactor, int64_t now, int64_t wake)
+{
+    if (wake >= reactor->timer_at)
+        return;
+    reactor->timer_at = wake;
+    uv_timer_start(&reactor->timer, on_timer, clock_remaining_ms(now, wake), 0);
+}
+
+void reactor_turn(struct reactor *reactor)
+{
+    const struct moment now = clock_read(&reactor->clock);
+    int64_t ports_wake;
+    for (int round = 0; round < ROUNDS_PER_TURN; round++)
+        if (!move_messages(reactor, now.mono, &ports_wake))
+            break;
+    if (reactor->is_opening)
+        open_stages(reactor, now);
+    const int64_t stages_wake = end_turn_of_stages(reactor, now);
+
+    /* What the stages have just said leaves now; what it causes within this reactor comes in the
+     * next turn. */
+    const bool moved = move_messages(reactor, now.mono, &ports_wake);
+    const int64_t wake = clock_earlier(stages_wake, ports_wake);
+    reactor->has_work_left =
+        moved || wake <= now.mono || reactor_sockets_have_input(&reactor->sockets);
+    set_timer(reactor, now.mono, wake);
+
+    if (reactor->is_draining && !reactor->is_drained && all_are_drained(reactor)) {
+        reactor->is_drained = true;
+        reactor->setup.on_drained(reactor->setup.owner);
+    }
+    reactor->turns++;
+    const int64_t took = clock_now().mono - now.mono;
+    if (took > reactor->longest_turn)
+        reactor->longest_turn = took;
+}

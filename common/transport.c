@@ -1,0 +1,293 @@
+/* Owns the ZeroMQ socket of one end of a link, and the frames of the message it received last. One
+ * thread uses it; only the references in sent frames go on to others. */
+#include "common/transport.h"
+
+#include "common/check.h"
+#include "common/memory.h"
+#include "common/transport_handover.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <zmq.h>
+
+/* A ROUTER names its peers by five bytes of its own making: a zero and a counter. */
+#define PEER_NAME_SIZE 5
+#define NO_PEER        UINT64_MAX
+
+struct transport {
+    void *socket;
+    enum transport_side side;
+    zmq_msg_t first;       /* the first frame of the message received last */
+    struct value **values; /* its further frames */
+    size_t value_count;    /* of them */
+    size_t value_capacity; /* as allocated */
+};
+
+/* ---- opening and closing ---- */
+
+/* ZeroMQ's defaults wait, queue and retry for ever, and take anything of any size. Times in ms. */
+static bool set_options(void *socket, enum transport_side side)
+{
+    static const struct {
+        int name, value;
+    } options[] = {
+        {ZMQ_LINGER, 0},               /* what is not sent at the end is nobody's any more */
+        {ZMQ_RECONNECT_IVL, 50},       /* doubling to: */
+        {ZMQ_RECONNECT_IVL_MAX, 1000}, //
+        {ZMQ_HANDSHAKE_IVL, 2000},     //
+        {ZMQ_HEARTBEAT_IVL, 1000},     /* finds connections that broke in silence; the peers' */
+        {ZMQ_HEARTBEAT_TIMEOUT, 3000}, /* health is for the links' own heartbeats to tell */
+    };
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        if (zmq_setsockopt(socket, options[i].name, &options[i].value, sizeof(int)) != 0)
+            return false;
+
+    const int64_t largest = MESSAGE_MAX_VALUE;
+    const int yes = 1;
+    return zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &largest, sizeof largest) == 0 &&
+           zmq_setsockopt(socket, side == TRANSPORT_SERVES ? ZMQ_ROUTER_MANDATORY : ZMQ_IMMEDIATE,
+                          &yes, sizeof yes) == 0;
+}
+
+struct transport *transport_open(void *context, enum transport_side side, const char *address,
+                                 struct error *error)
+{
+    void *socket = zmq_socket(context, side == TRANSPORT_SERVES ? ZMQ_ROUTER : ZMQ_DEALER);
+    if (socket == NULL) {
+        error_set(error, "cannot open a socket for %s: %s", address, zmq_strerror(errno));
+        return NULL;
+    }
+    if (!set_options(socket, side) ||
+        (side == TRANSPORT_SERVES ? zmq_bind : zmq_connect)(socket, address) != 0) {
+        error_set(error, "cannot %s %s: %s", side == TRANSPORT_SERVES ? "serve" : "connect to",
+                  address, zmq_strerror(errno));
+        zmq_close(socket);
+        return NULL;
+    }
+    struct transport *transport = memory_alloc(1, sizeof *transport);
+    transport->socket = socket;
+    transport->side = side;
+    zmq_msg_init(&transport->first);
+    return transport;
+}
+
+void transport_close(struct transport **transport)
+{
+    if (*transport == NULL)
+        return;
+    transport_release(*transport);
+    zmq_close((*transport)->socket);
+    free((*transport)->values);
+    free(*transport);
+    *transport = NULL;
+}
+
+int transport_descriptor(const struct transport *transport)
+{
+    int descriptor;
+    size_t size = sizeof descriptor;
+    CHECK(zmq_getsockopt(transport->socket, ZMQ_FD, &descriptor, &size) == 0);
+    return descriptor;
+}
+
+/* ---- sending ---- */
+
+/* Lets ZeroMQ look at what its other threads told this socket. */
+static void catch_up(struct transport *transport)
+{
+    int events;
+    size_t size = sizeof events;
+    CHECK(zmq_getsockopt(transport->socket, ZMQ_EVENTS, &events, &size) == 0);
+}
+
+/* Sends one frame, which is used up, whatever the result. */
+static enum transport_result send_frame(struct transport *transport, zmq_msg_t *frame, bool more)
+{
+    const int flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0);
+    bool caught_up = false;
+    while (zmq_msg_send(frame, transport->socket, flags) < 0) {
+        const int reason = errno;
+        if (reason == EINTR)
+            continue;
+        if (reason == EAGAIN && !caught_up) {
+            /* There may be room that ZeroMQ has not been told of yet. */
+            catch_up(transport);
+            caught_up = true;
+            continue;
+        }
+        zmq_msg_close(frame);
+        return reason == EAGAIN ? TRANSPORT_FULL : TRANSPORT_GONE;
+    }
+    return TRANSPORT_SENT;
+}
+
+static void make_peer_frame(zmq_msg_t *frame, uint64_t peer)
+{
+    CHECK(zmq_msg_init_size(frame, PEER_NAME_SIZE) == 0); /* so small that it lies inline */
+    unsigned char *name = zmq_msg_data(frame);
+    for (size_t i = 0; i < PEER_NAME_SIZE; i++)
+        name[i] = (unsigned char)(peer >> (8 * i));
+}
+
+/* In whichever thread drops the frame last, ZeroMQ's own included. */
+static void on_value_sent(void *data, void *hint)
+{
+    struct value *value = hint;
+    (void)data;
+    handover_take(value);
+    value_release(&value);
+}
+
+/* Takes over the reference. Without memory the frame stays empty: the peer finds the batch
+ * malformed and the sequence broken, and the session ends. */
+static void make_value_frame(zmq_msg_t *frame, struct value **value)
+{
+    handover_give(*value);
+    handover_give((*value)->bytes.data);
+    if (zmq_msg_init_data(frame, (void *)(*value)->bytes.data, (*value)->bytes.size, on_value_sent,
+                          *value) == 0) {
+        *value = NULL;
+    } else {
+        value_release(value);
+        zmq_msg_init(frame);
+    }
+}
+
+enum transport_result transport_send(struct transport *transport, uint64_t peer,
+                                     struct batch *batch)
+{
+    zmq_msg_t first;
+    if (zmq_msg_init_size(&first, batch->frame.size) != 0)
+        return TRANSPORT_FULL;
+    memcpy(zmq_msg_data(&first), batch->frame.data, batch->frame.size);
+    handover_give(zmq_msg_data(&first));
+
+    if (transport->side == TRANSPORT_SERVES) {
+        zmq_msg_t name;
+        make_peer_frame(&name, peer);
+        const enum transport_result result = send_frame(transport, &name, true);
+        if (result != TRANSPORT_SENT) {
+            zmq_msg_close(&first);
+            return result;
+        }
+    }
+    /* Whether there is room shows with the first frame. Where the peer goes after that, ZeroMQ
+     * still wants the rest, to know where the next message begins. */
+    enum transport_result result = send_frame(transport, &first, batch->value_count > 0);
+    for (size_t i = 0; i < batch->value_count; i++) {
+        if (result == TRANSPORT_FULL)
+            break;
+        zmq_msg_t frame;
+        make_value_frame(&frame, &batch->values[i]);
+        if (send_frame(transport, &frame, i + 1 < batch->value_count) != TRANSPORT_SENT)
+            result = TRANSPORT_GONE;
+    }
+    return result;
+}
+
+/* ---- receiving ---- */
+
+/* A received frame as a value: the bytes stay where ZeroMQ has them. */
+struct frame {
+    struct value value;
+    zmq_msg_t message;
+};
+
+static void on_frame_unused(struct value *value)
+{
+    struct frame *frame = (struct frame *)value;
+    zmq_msg_close(&frame->message);
+    free(frame);
+}
+
+static bool receive_frame(struct transport *transport, zmq_msg_t *frame)
+{
+    while (zmq_msg_recv(frame, transport->socket, ZMQ_DONTWAIT) < 0) {
+        CHECK(errno == EAGAIN || errno == EINTR);
+        if (errno == EAGAIN)
+            return false;
+    }
+    handover_take(zmq_msg_data(frame));
+    return true;
+}
+
+/* Adds a further frame to those of the message; whether yet another follows. */
+static bool receive_value(struct transport *transport)
+{
+    struct frame *frame = memory_alloc(1, sizeof *frame);
+    zmq_msg_init(&frame->message);
+    /* ZeroMQ hands out a message when all of its frames are there. */
+    CHECK(receive_frame(transport, &frame->message));
+    atomic_init(&frame->value.references, 1);
+    frame->value.bytes.data = zmq_msg_data(&frame->message);
+    frame->value.bytes.size = zmq_msg_size(&frame->message);
+    frame->value.on_last = on_frame_unused;
+
+    if (transport->value_count == transport->value_capacity) {
+        transport->value_capacity = transport->value_capacity ? 2 * transport->value_capacity : 8;
+        transport->values =
+            memory_resize(transport->values, transport->value_capacity, sizeof(struct value *));
+    }
+    transport->values[transport->value_count++] = &frame->value;
+    return zmq_msg_more(&frame->message);
+}
+
+/* Reads to the end of a message without keeping anything. */
+static void skip_frames(struct transport *transport)
+{
+    transport_release(transport);
+    do
+        CHECK(receive_frame(transport, &transport->first));
+    while (zmq_msg_more(&transport->first));
+    transport_release(transport);
+}
+
+static uint64_t peer_of_frame(zmq_msg_t *frame)
+{
+    if (zmq_msg_size(frame) != PEER_NAME_SIZE)
+        return NO_PEER; /* one that chose a name for itself: no peer of ours does */
+    const unsigned char *name = zmq_msg_data(frame);
+    uint64_t peer = 0;
+    for (size_t i = 0; i < PEER_NAME_SIZE; i++)
+        peer |= (uint64_t)name[i] << (8 * i);
+    return peer;
+}
+
+bool transport_receive(struct transport *transport, struct transport_message *message)
+{
+    zmq_msg_t *first = &transport->first;
+    *message = (struct transport_message){0};
+    if (!receive_frame(transport, first))
+        return false;
+    if (transport->side == TRANSPORT_SERVES) {
+        message->peer = peer_of_frame(first);
+        if (!zmq_msg_more(first)) {
+            transport_release(transport);
+            return true;
+        }
+        CHECK(receive_frame(transport, first));
+    }
+    for (bool more = zmq_msg_more(first); more;) {
+        if (message->peer == NO_PEER || transport->value_count == MESSAGE_MAX_RECORDS) {
+            skip_frames(transport);
+            return true;
+        }
+        more = receive_value(transport);
+    }
+    if (message->peer == NO_PEER)
+        return true;
+    message->first_frame.data = zmq_msg_data(first);
+    message->first_frame.size = zmq_msg_size(first);
+    message->values = transport->values;
+    message->value_count = transport->value_count;
+    return true;
+}
+
+void transport_release(struct transport *transport)
+{
+    for (size_t i = 0; i < transport->value_count; i++)
+        value_release(&transport->values[i]);
+    transport->value_count = 0;
+    zmq_msg_close(&transport->first);
+    zmq_msg_init(&transport->first);
+}

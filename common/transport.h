@@ -1,0 +1,54 @@
+/* The transport under the links: batches as ZeroMQ messages, between a DEALER (the asking side) and
+ * a ROUTER (the serving side).
+ *
+ * A transport is used by one thread. Nothing here blocks, and nothing is dropped in silence: what
+ * cannot be sent is the caller's to know. What may be lost on the way (a connection that breaks) is
+ * the links' to notice. When a socket is worth reading is the reactor's to know (reactor_socket).
+ */
+#ifndef WEIR_TRANSPORT_H
+#define WEIR_TRANSPORT_H
+
+#include "common/error.h"
+#include "common/message.h"
+
+struct transport;
+
+enum transport_side {
+    TRANSPORT_ASKS,  /* connects to one address; its peer is there or will come */
+    TRANSPORT_SERVES /* binds the address; many peers, each with a number */
+};
+
+enum transport_result {
+    TRANSPORT_SENT,
+    TRANSPORT_FULL, /* the peer takes no more, or there is no memory */
+    TRANSPORT_GONE  /* there is no such peer */
+};
+
+/* A message as it arrived, valid until transport_release. */
+struct transport_message {
+    uint64_t peer;               /* who sent it, where this side serves */
+    struct bytes first_frame;    /* empty, which no batch is, for a message no peer of ours makes */
+    struct value *const *values; /* the further frames; value_share to keep one, never copied */
+    size_t value_count;
+};
+
+/* `context` is ZeroMQ's; all transports over inproc share one. */
+struct transport *transport_open(void *context, enum transport_side side, const char *address,
+                                 struct error *error);
+void transport_close(struct transport **transport);
+
+/* The descriptor that becomes readable when something may have changed (see reactor_socket). */
+int transport_descriptor(const struct transport *transport);
+
+/* Sends a sealed batch to `peer` (ignored where this side asks). The frame is copied; a value's
+ * reference passes to the message, and is nulled in the batch then. */
+enum transport_result transport_send(struct transport *transport, uint64_t peer,
+                                     struct batch *batch);
+
+/* Takes one message that has arrived; false when there is none. */
+bool transport_receive(struct transport *transport, struct transport_message *message);
+
+/* Done with the message received last. */
+void transport_release(struct transport *transport);
+
+#endif
