@@ -90,7 +90,7 @@ static bool find_asked(const struct topology_draft *draft, const struct draft_st
                             draft_quote(stage->asks.text, quoted));
     if (!draft->stages[*asked].kind->serves)
         return draft_refuse(draft, stage->asks.place, stage->name, "asks",
-                            "%s cannot be asked: it is a %s, which serves no other stage",
+                            "%s cannot be asked: its kind, %s, serves no other stage",
                             stage->asks.text, draft->stages[*asked].kind->name);
     return true;
 }

@@ -219,7 +219,7 @@ static bool refuse_unknown_key(const struct topology_draft *draft, const struct 
     for (size_t i = 0; kind->settings[i].name && used < sizeof names; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, ", %s", kind->settings[i].name);
     return draft_refuse(draft, key->place, stage->name, key->name,
-                        "unknown key; the keys of a %s are kind%s%s%s%s", kind->name,
+                        "unknown key; the keys of kind %s are kind%s%s%s%s", kind->name,
                         kind->listens ? ", listen, instances" : "", kind->serves ? ", serves" : "",
                         kind->asks ? ", asks" : "", names);
 }

@@ -74,9 +74,9 @@ static const struct option *find_option(const char *name, size_t size)
     return NULL;
 }
 
-static bool read_flags(struct given *given, char *const *argv, struct error *error)
+static bool read_flags(struct given *given, const char *const *argv, struct error *error)
 {
-    for (char *const *at = *argv ? argv + 1 : argv; *at; at++) {
+    for (const char *const *at = *argv ? argv + 1 : argv; *at; at++) {
         const char *name = *at + 2;
         size_t size = strcspn(name, "=");
         const struct option *option;
@@ -100,13 +100,13 @@ static bool read_flags(struct given *given, char *const *argv, struct error *err
     return true;
 }
 
-static bool read_variables(struct given *given, char *const *environment, struct error *error)
+static bool read_variables(struct given *given, const char *const *environment, struct error *error)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         char name[40];
         size_t size = strlen(variable_of(&options[i], name));
         const char *value = NULL;
-        for (char *const *at = environment; *at && !value; at++)
+        for (const char *const *at = environment; *at && !value; at++)
             if (strncmp(*at, name, size) == 0 && (*at)[size] == '=')
                 value = *at + size + 1;
         if (!value || !*value)
@@ -154,8 +154,8 @@ static bool use(struct arguments *arguments, const struct option *option, const 
     return true;
 }
 
-bool arguments_parse(struct arguments *arguments, char *const *argv, char *const *environment,
-                     struct error *error)
+bool arguments_parse(struct arguments *arguments, const char *const *argv,
+                     const char *const *environment, struct error *error)
 {
     struct given given = {0};
 

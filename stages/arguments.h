@@ -42,8 +42,8 @@ struct arguments {
 
 /* `argv[0]` is skipped; `argv` and `environment` ("NAME=VALUE") end with NULL. False and an error
  * that repeats no value, for any may hold a password. */
-bool arguments_parse(struct arguments *arguments, char *const *argv, char *const *environment,
-                     struct error *error);
+bool arguments_parse(struct arguments *arguments, const char *const *argv,
+                     const char *const *environment, struct error *error);
 
 /* The text of --help. */
 void arguments_describe(struct buffer *out);

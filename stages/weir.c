@@ -143,7 +143,8 @@ int main(int argc, char **argv)
     struct error error;
 
     (void)argc; /* argv ends with NULL */
-    if (arguments_parse(&arguments, argv, environ, &error))
+    if (arguments_parse(&arguments, (const char *const *)argv, (const char *const *)environ,
+                        &error))
         return act(&arguments);
     fail(&error);
     return EXIT_USAGE;

@@ -1,0 +1,148 @@
+/* What a flag or a variable does to a topology, and how it is refused. */
+#include "common/topology.h"
+
+#include "common/clock.h"
+#include "tests/support/topology_kinds.h"
+#include "tests/support/unit.h"
+
+#define CACHE "  cache: {kind: cache, serves: inproc://cache, asks: redis}\n"
+#define REDIS "  redis: {kind: redis-fetcher, serves: inproc://redis, url: 'redis://h:1'}\n"
+#define BOTH  "stages:\n" CACHE REDIS
+
+static struct topology_draft *parse(const char *text)
+{
+    struct error error = {""};
+    struct topology_draft *draft =
+        topology_parse("t.yml", text, strlen(text), topology_kinds, TOPOLOGY_KIND_COUNT, &error);
+
+    assert_string_equal(error.text, "");
+    assert_non_null(draft);
+    return draft;
+}
+
+static void override(struct topology_draft *draft, const char *kind, const char *setting,
+                     const char *value)
+{
+    struct error error;
+
+    assert_true(topology_override(draft, kind, setting, value, "--flag", true, &error));
+}
+
+static struct topology *check(struct topology_draft *draft)
+{
+    struct error error = {""};
+    struct topology *topology = topology_check(&draft, &error);
+
+    assert_string_equal(error.text, "");
+    return topology;
+}
+
+static void test_a_flag_sets_the_only_stage_of_its_kind(void **state)
+{
+    struct topology_draft *draft = parse(BOTH "  admin: {kind: admin, listen: '127.0.0.1:8080'}\n");
+    struct topology *topology;
+
+    (void)state;
+    override(draft, "admin", "listen", "127.0.0.1:0");
+    override(draft, "cache", "expiry", "5m");
+    override(draft, "redis-fetcher", "url", "redis://other:2");
+    topology = check(draft);
+    assert_int_equal(topology->stage_count, 3);
+    assert_string_equal(topology->stages[2].listen, "127.0.0.1:0");
+    assert_int_equal(settings_number(&topology->instances[0].settings, "expiry"), 300 * SECOND);
+    assert_string_equal(settings_text(&topology->instances[1].settings, "url"), "redis://other:2");
+    topology_destroy(&topology);
+}
+
+static void test_a_flag_adds_a_stage_to_the_first_reactor(void **state)
+{
+    struct topology_draft *draft = parse(BOTH "reactors: [[cache], [redis]]\n");
+    struct topology *topology;
+
+    (void)state;
+    override(draft, "admin", "listen", "127.0.0.1:8081");
+    override(draft, "admin", "listen", "127.0.0.1:8082");
+    topology = check(draft);
+    assert_int_equal(topology->stages[2].line, 0);
+    assert_string_equal(topology->stages[2].name, "admin");
+    assert_string_equal(topology->stages[2].listen, "127.0.0.1:8082");
+    assert_int_equal(topology->reactors[0].count, 2);
+    assert_int_equal(topology->reactors[0].instances[1], 2);
+    assert_int_equal(topology->reactors[1].count, 1);
+    topology_destroy(&topology);
+
+    draft = parse(BOTH);
+    override(draft, "admin", "listen", "127.0.0.1:8081");
+    topology = check(draft);
+    assert_int_equal(topology->reactor_count, 1);
+    assert_int_equal(topology->reactors[0].count, 3);
+    topology_destroy(&topology);
+}
+
+struct refusal {
+    const char *value;    /* of the flag */
+    const char *expected; /* the error */
+};
+
+static void assert_override_refused(const char *text, const struct refusal *given, const char *kind,
+                                    const char *setting)
+{
+    struct error error = {""};
+    struct topology_draft *draft = parse(text);
+
+    if (topology_override(draft, kind, setting, given->value, "--flag", false, &error))
+        assert_null(topology_check(&draft, &error));
+    assert_string_equal(error.text, given->expected);
+    topology_draft_destroy(&draft);
+}
+
+static void test_a_refusal_names_the_flag(void **state)
+{
+    static const struct refusal expiry = {"0",
+                                          "--flag: cache.expiry: \"0\" is not a duration, such "
+                                          "as 250ms, 60s, 5m or 1h"};
+    static const struct refusal url = {"tcp://me:s3cret@h",
+                                       "--flag: redis.url: must begin with redis://"};
+    static const struct refusal empty = {"", "--flag: redis.url: has no value"};
+    static const struct refusal none = {"1s", "--flag: there is no stage of kind cache in t.yml"};
+    static const struct refusal several = {
+        "1s", "--flag: there are several stages of kind cache; set it in the file, for each of: "
+              "cache, near"};
+
+    (void)state;
+    assert_override_refused(BOTH, &expiry, "cache", "expiry");
+    assert_override_refused(BOTH, &url, "redis-fetcher", "url");
+    assert_override_refused(BOTH, &empty, "redis-fetcher", "url");
+    assert_override_refused("stages:\n" REDIS, &none, "cache", "expiry");
+    assert_override_refused(BOTH "  near: {kind: cache, serves: inproc://near, asks: cache}\n",
+                            &several, "cache", "expiry");
+}
+
+static void test_a_stage_to_be_added_finds_its_name_taken(void **state)
+{
+    static const char text[] = "stages:\n  admin: {kind: cache, serves: inproc://a, asks: redis}\n";
+    struct error error;
+    struct topology_draft *draft =
+        topology_parse("t.yml", text, strlen(text), topology_kinds, TOPOLOGY_KIND_COUNT, &error);
+
+    (void)state;
+    assert_non_null(draft);
+    assert_false(
+        topology_override(draft, "admin", "listen", "127.0.0.1:1", "--admin", true, &error));
+    assert_string_equal(
+        error.text,
+        "--admin: the stage to be added would be called admin, and there is one already");
+    topology_draft_destroy(&draft);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_flag_sets_the_only_stage_of_its_kind),
+        cmocka_unit_test(test_a_flag_adds_a_stage_to_the_first_reactor),
+        cmocka_unit_test(test_a_refusal_names_the_flag),
+        cmocka_unit_test(test_a_stage_to_be_added_finds_its_name_taken),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
