@@ -161,6 +161,8 @@ void pipeline_expect_response(const struct pipeline *pipeline, struct http_clien
     if (status >= 400 && !blob_is_line(&response.body))
         pipeline_fail(pipeline, "the body \"%s\" of %d is no line of text", blob_text(&body),
                       status);
+    if (status == 503 && !http_response_header(&response, "Retry-After", &body))
+        pipeline_fail(pipeline, "a 503 without Retry-After");
     blob_fini(&body);
     http_response_fini(&response);
 }

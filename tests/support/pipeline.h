@@ -69,7 +69,7 @@ int pipeline_get_status(const struct pipeline *pipeline, const char *target);
  */
 void pipeline_expect_value(const struct pipeline *pipeline, const char *target, const char *value);
 
-/* The same for an error status, whose body must be one line of text. */
+/* The same for an error status, whose body must be one line of text; 503 needs Retry-After. */
 void pipeline_expect_status(const struct pipeline *pipeline, const char *target, int status);
 
 /* The same for the next response on `client`; `value` NULL for a body that is not looked at. */

@@ -6,21 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* 503, with Retry-After and one line of text. */
-static void expect_refusal(const struct pipeline *p, struct http_client **client)
-{
-    struct http_response response;
-    struct blob value = {0};
-
-    assert_int_equal(http_client_read(*client, HTTP_GET, deadline_in(PATIENCE), &response),
-                     HTTP_RESPONSE);
-    if (response.status != 503 || !http_response_header(&response, "Retry-After", &value))
-        pipeline_fail(p, "no 503 with Retry-After but:\n%s", blob_text(&response.head));
-    assert_true(blob_is_line(&response.body));
-    blob_fini(&value);
-    http_response_fini(&response);
-}
-
 static void test_max_clients(void **state)
 {
     struct pipeline *p = *state;
@@ -33,7 +18,7 @@ static void test_max_clients(void **state)
         pipeline_expect_response(p, clients[i], 200, "value");
     }
     refused = pipeline_ask(p, "/key");
-    expect_refusal(p, &refused);
+    pipeline_expect_response(p, refused, 503, NULL);
     http_client_half_close(refused);
     assert_true(http_client_wait_close(refused, deadline_in(PATIENCE)));
     http_client_close(&refused);
@@ -68,7 +53,7 @@ static void test_max_waiting(void **state)
     ask_misses(p, clients, 5);
     pipeline_wait_metric(p, "weir_http_waiting", NULL, 3);
     refused = pipeline_ask(p, "/another");
-    expect_refusal(p, &refused);
+    pipeline_expect_response(p, refused, 503, NULL);
     http_client_close(&refused);
     pipeline_wait_gets(p, 2);
     assert_true(pipeline_metric(p, "weir_http_refused_total", "reason=\"waiting\"") == 1);

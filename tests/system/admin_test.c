@@ -1,0 +1,114 @@
+/* The admin stage as an operator and a monitoring system use it. */
+#include "../support/deadline.h"
+#include "../support/pipeline.h"
+
+#include <string.h>
+
+/* GETs `target` from the admin port; the caller frees the response. */
+static struct http_response ask_admin(const struct pipeline *p, const char *target)
+{
+    struct http_client *client = http_client_open(weir_process_admin_port(p->weir));
+    struct http_response response;
+
+    assert_true(http_client_request(client, HTTP_GET, target));
+    assert_int_equal(http_client_read(client, HTTP_GET, deadline_in(PATIENCE), &response),
+                     HTTP_RESPONSE);
+    http_client_close(&client);
+    return response;
+}
+
+static int admin_status(const struct pipeline *p, const char *target)
+{
+    struct http_response response = ask_admin(p, target);
+    int status = response.status;
+
+    http_response_fini(&response);
+    return status;
+}
+
+static void test_metrics(void **state)
+{
+    static const char *const names[] = {
+        "weir_http_requests_total",    "weir_cache_hits_total",
+        "weir_cache_misses_total",     "weir_cache_coalesced_total",
+        "weir_cache_evictions_total",  "weir_cache_expirations_total",
+        "weir_cache_entries",          "weir_cache_bytes",
+        "weir_redis_fetches_total",    "weir_redis_connections_up",
+        "weir_redis_reconnects_total", "weir_http_connections",
+        "weir_http_in_progress",       "weir_http_waiting",
+        "weir_http_refused_total",     "weir_link_batches_sent_total"};
+    struct pipeline *p = *state;
+    struct http_response response;
+    struct blob type = {0};
+
+    pipeline_start(p, NULL);
+    pipeline_expect_status(p, "/key", 404);
+    response = ask_admin(p, "/metrics");
+    assert_int_equal(response.status, 200);
+    assert_true(http_response_header(&response, "Content-Type", &type));
+    assert_memory_equal(type.data, "text/plain", 10);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strstr(blob_text(&response.body), names[i]))
+            pipeline_fail(p, "%s is not in /metrics", names[i]);
+    blob_fini(&type);
+    http_response_fini(&response);
+}
+
+static void test_health(void **state)
+{
+    struct pipeline *p = *state;
+
+    redis_server_kill(p->redis);
+    pipeline_start(p, NULL);
+    assert_int_equal(admin_status(p, "/healthz"), 200);
+    assert_int_equal(admin_status(p, "/no-such-page"), 404);
+}
+
+/* The loss of Redis shows within 2 s, by name; and so does its return. */
+static void test_readiness_follows_redis(void **state)
+{
+    struct pipeline *p = *state;
+    struct http_response response;
+    int64_t lost;
+
+    pipeline_start(p, NULL);
+    assert_int_equal(admin_status(p, "/readyz"), 200);
+    redis_server_kill(p->redis);
+    lost = deadline_now();
+    while ((response = ask_admin(p, "/readyz")).status == 200) {
+        http_response_fini(&response);
+        assert_true(deadline_now() < lost + 2000);
+    }
+    assert_int_equal(response.status, 503);
+    assert_non_null(strstr(blob_text(&response.body), "redis"));
+    http_response_fini(&response);
+    redis_server_restart(p->redis, NULL);
+    lost = deadline_now();
+    while (admin_status(p, "/readyz") != 200)
+        assert_true(deadline_now() < lost + PATIENCE);
+}
+
+/* A Redis that hangs is as lost as one that has gone, without anybody asking for a key. */
+static void test_readiness_notices_a_hanging_redis(void **state)
+{
+    struct pipeline *p = *state;
+    int64_t lost;
+
+    pipeline_start(p, SETTINGS(.redis = "timeout: 500ms"));
+    redis_server_freeze(p->redis);
+    lost = deadline_now();
+    while (admin_status(p, "/readyz") == 200)
+        assert_true(deadline_now() < lost + 2000);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        PIPELINE_TEST(test_metrics),
+        PIPELINE_TEST(test_health),
+        PIPELINE_TEST(test_readiness_follows_redis),
+        PIPELINE_TEST(test_readiness_notices_a_hanging_redis),
+    };
+
+    return PIPELINE_RUN("admin", tests);
+}
