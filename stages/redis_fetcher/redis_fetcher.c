@@ -1,0 +1,378 @@
+/* Owns the connections to one Redis and the GETs that wait for it. Runs in its reactor's thread,
+ * from the hooks and from the loop; never blocks but for the password file, at the start.
+ *
+ *     on_ask -> choose a connection -> GET … -> reply -> answer
+ *                       ^                |
+ *                       '--- moved once -'  (the connection was lost, or a large reply is in front)
+ *
+ * Which connection: of those that are up, the one with the fewest unanswered commands, so that one
+ * that is slow is left alone, and equal ones are filled from the first, so that few commands share
+ * one write. A connection in the middle of a large reply is taken only where there is no other.
+ *
+ * One connection, the first that is up, is for the keys that had a large value when they were last
+ * fetched. A key that turns out to be large elsewhere delays nobody either: what was asked behind
+ * it is asked again on another connection. So keys with large values, fetched again and again,
+ * delay each other and nothing else, as long as there are two connections. */
+#include "stages/redis_fetcher/redis_fetcher.h"
+
+#include "common/check.h"
+#include "common/memory.h"
+#include "common/text.h"
+#include "stages/redis_fetcher/redis_connection.h"
+#include "stages/redis_fetcher/redis_large.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_CONNECTIONS 64
+#define MAX_PASSWORD    4096 /* bytes */
+
+struct redis_fetcher {
+    struct serve_port *serves;
+    struct clock *clock;
+    struct redis_url url;
+    struct redis_connection_setup setup;
+    struct redis_counters counters;
+    uint64_t moved;    /* GETs asked a second time */
+    uint64_t timeouts; /* GETs that Redis did not answer in time */
+    size_t asks;       /* that somebody waits for */
+    struct wheel wheel;
+    struct redis_large large;
+    size_t connection_count;
+    struct redis_connection *connections[MAX_CONNECTIONS];
+};
+
+/* ---- one GET ---- */
+
+static void finish(struct redis_fetcher *fetcher, struct redis_ask *ask,
+                   const struct answer *answer)
+{
+    wheel_cancel(&fetcher->wheel, &ask->timer);
+    fetcher->timeouts += answer->status == STATUS_TIMEOUT;
+    fetcher->asks--;
+    port_answer(fetcher->serves, &ask->from, answer);
+    free(ask);
+}
+
+static void finish_without_value(struct redis_fetcher *fetcher, struct redis_ask *ask,
+                                 enum status status)
+{
+    finish(fetcher, ask, &(struct answer){.status = status});
+}
+
+static struct bytes key_of(const struct redis_ask *ask)
+{
+    return (struct bytes){ask->key, ask->key_size};
+}
+
+static bool is_better(const struct redis_connection *a, const struct redis_connection *b)
+{
+    if (redis_connection_is_delayed(a) != redis_connection_is_delayed(b))
+        return redis_connection_is_delayed(b);
+    return redis_connection_load(a) < redis_connection_load(b);
+}
+
+/* NULL: none is up. */
+static struct redis_connection *choose(const struct redis_fetcher *fetcher, struct bytes key)
+{
+    bool is_large = redis_large_knows(&fetcher->large, key);
+    struct redis_connection *best = NULL;
+
+    for (size_t i = 0; i < fetcher->connection_count; i++) {
+        struct redis_connection *connection = fetcher->connections[i];
+        if (!redis_connection_is_up(connection))
+            continue;
+        if (is_large)
+            return connection;
+        if (!best || is_better(connection, best))
+            best = connection;
+    }
+    return best;
+}
+
+/* Asks for a second time, elsewhere than on the connection that has it or had it. */
+static bool move(struct redis_fetcher *fetcher, struct redis_ask *ask)
+{
+    struct redis_connection *to = choose(fetcher, key_of(ask));
+    struct redis_connection *from = ask->connection;
+
+    if (ask->is_moved || !to || to == from || (from && redis_connection_is_delayed(to)) ||
+        ask->timer.deadline <= clock_read(fetcher->clock).mono)
+        return false;
+    if (!redis_connection_has_room(to, ask->key_size))
+        return false;
+    if (from)
+        redis_connection_forget(ask);
+    redis_connection_ask(to, ask);
+    ask->is_moved = true;
+    fetcher->moved++;
+    return true;
+}
+
+/* ---- what a connection says ---- */
+
+static void on_answer(void *owner, struct redis_ask *ask, const struct answer *answer)
+{
+    struct redis_fetcher *fetcher = owner;
+
+    redis_large_learn(&fetcher->large, key_of(ask),
+                      answer->value && answer->value->bytes.size >= CONNECTION_LARGE);
+    finish(fetcher, ask, answer);
+}
+
+static void on_lost(void *owner, struct redis_ask *ask, enum status status, bool may_move)
+{
+    if (!may_move || !move(owner, ask))
+        finish_without_value(owner, ask, status);
+}
+
+static void on_delayed(void *owner, struct redis_ask *ask)
+{
+    move(owner, ask);
+}
+
+static const struct redis_connection_hooks connection_hooks = {
+    .on_answer = on_answer, .on_lost = on_lost, .on_delayed = on_delayed};
+
+/* ---- settings ---- */
+
+static bool check_connections(const char *text, struct error *error)
+{
+    int64_t count;
+
+    if (text_parse_count(text, &count) && count <= MAX_CONNECTIONS)
+        return true;
+    return error_set(error, "must be a number from 1 to %d", MAX_CONNECTIONS);
+}
+
+static const struct setting_spec settings[] = {
+    {.name = "url",
+     .type = SETTING_TEXT,
+     .preset = "redis://127.0.0.1:6379/0",
+     .check = redis_url_check,
+     .conceal = redis_url_conceal},
+    {.name = "password_file", .type = SETTING_TEXT},
+    {.name = "connections", .type = SETTING_COUNT, .preset = "2", .check = check_connections},
+    {.name = "timeout", .type = SETTING_DURATION, .preset = "500ms"},
+    {.name = NULL},
+};
+
+/* The first line of the file takes the place of a password in the URL. */
+static bool read_password(struct redis_url *url, const char *path, struct error *error)
+{
+    char text[MAX_PASSWORD + 2];
+    FILE *file = fopen(path, "r");
+    size_t size;
+
+    if (!file)
+        return error_set(error, "password_file: %s: %s", path, strerror(errno));
+    errno = 0;
+    size = fread(text, 1, sizeof(text) - 1, file);
+    if (ferror(file)) {
+        fclose(file);
+        return error_set(error, "password_file: %s: %s", path, strerror(errno));
+    }
+    fclose(file);
+    text[size] = 0;
+    size = strcspn(text, "\r\n");
+    text[size] = 0;
+    if (size == 0 || size > MAX_PASSWORD)
+        return error_set(error, "password_file: %s: %s", path,
+                         size == 0 ? "is empty" : "is too long for a password");
+    free(url->password);
+    url->password = memory_copy_text(text);
+    sodium_memzero(text, sizeof(text));
+    return true;
+}
+
+static bool read_settings(struct redis_fetcher *fetcher, const struct settings *given,
+                          struct error *error)
+{
+    const char *password_file = settings_text(given, "password_file");
+    struct error reason;
+
+    if (!redis_url_parse(&fetcher->url, settings_text(given, "url"), &reason))
+        return error_set(error, "url: %s", reason.text);
+    if (password_file && !read_password(&fetcher->url, password_file, error))
+        return false;
+    if (fetcher->url.user && !fetcher->url.password)
+        return error_set(error, "url: names a user, and no password is given");
+    return true;
+}
+
+/* ---- the hooks ---- */
+
+static void destroy(void **stage)
+{
+    struct redis_fetcher *fetcher = *stage;
+
+    if (!fetcher)
+        return;
+    *stage = NULL;
+    for (size_t i = 0; i < fetcher->connection_count; i++)
+        redis_connection_destroy(&fetcher->connections[i]);
+    redis_url_fini(&fetcher->url);
+    free(fetcher);
+}
+
+static void *create(const struct stage_setup *setup, struct error *error)
+{
+    struct redis_fetcher *fetcher = memory_alloc(1, sizeof(*fetcher));
+    void *stage = fetcher;
+    size_t count = (size_t)settings_number(setup->settings, "connections");
+
+    CHECK(setup->loop);
+    if (sodium_init() < 0 || !read_settings(fetcher, setup->settings, error)) {
+        destroy(&stage);
+        return NULL;
+    }
+    fetcher->serves = setup->serves;
+    fetcher->clock = setup->clock;
+    fetcher->setup = (struct redis_connection_setup){
+        .url = &fetcher->url,
+        .timeout = settings_number(setup->settings, "timeout"),
+        .loop = setup->loop,
+        .clock = setup->clock,
+        .log = setup->log,
+        .name = setup->name,
+        .counters = &fetcher->counters,
+        .hooks = &connection_hooks,
+        .owner = fetcher,
+    };
+    wheel_init(&fetcher->wheel, clock_read(setup->clock).mono);
+    redis_large_init(&fetcher->large);
+    while (fetcher->connection_count < count) {
+        fetcher->connections[fetcher->connection_count] =
+            redis_connection_create(&fetcher->setup, fetcher->connection_count);
+        fetcher->connection_count++;
+    }
+    return fetcher;
+}
+
+static bool is_settled(void *stage)
+{
+    struct redis_fetcher *fetcher = stage;
+
+    for (size_t i = 0; i < fetcher->connection_count; i++)
+        if (redis_connection_has_tried(fetcher->connections[i]))
+            return true;
+    return false;
+}
+
+static void on_ask(void *stage, struct moment now, const struct return_address *from,
+                   struct bytes key, int64_t deadline)
+{
+    struct redis_fetcher *fetcher = stage;
+    struct redis_connection *connection = choose(fetcher, key);
+    struct answer refusal = {.status = STATUS_AWAY};
+    struct redis_ask *ask;
+
+    if (deadline <= now.mono)
+        refusal.status = STATUS_WAITED_TOO_LONG;
+    else if (connection && !redis_connection_has_room(connection, key.size))
+        refusal.status = STATUS_BUSY;
+    else if (connection) {
+        ask = memory_alloc(1, sizeof(*ask) + key.size);
+        ask->from = *from;
+        ask->key_size = key.size;
+        if (key.size > 0)
+            memcpy(ask->key, key.data, key.size);
+        fetcher->asks++;
+        wheel_start(&fetcher->wheel, &ask->timer, deadline);
+        redis_connection_ask(connection, ask);
+        return;
+    }
+    port_answer(fetcher->serves, from, &refusal);
+}
+
+static void expire(struct redis_fetcher *fetcher, int64_t now)
+{
+    struct wheel_timer *timer;
+
+    while ((timer = wheel_expire(&fetcher->wheel, now)) != NULL) {
+        struct redis_ask *ask = (struct redis_ask *)timer; /* its first member */
+        bool was_sent = redis_connection_has_sent(ask);
+        redis_connection_forget(ask);
+        finish_without_value(fetcher, ask, was_sent ? STATUS_TIMEOUT : STATUS_WAITED_TOO_LONG);
+    }
+}
+
+static int64_t on_turn(void *stage, struct moment now)
+{
+    struct redis_fetcher *fetcher = stage;
+    uint64_t moved;
+    int64_t wake;
+
+    expire(fetcher, now.mono);
+    do { /* again where a GET has moved to a connection whose turn was over; it moves only once */
+        moved = fetcher->moved;
+        wake = wheel_next(&fetcher->wheel);
+        for (size_t i = 0; i < fetcher->connection_count; i++)
+            wake =
+                clock_earlier(wake, redis_connection_end_turn(fetcher->connections[i], now.mono));
+    } while (moved != fetcher->moved);
+    return wake;
+}
+
+static size_t count_up(const struct redis_fetcher *fetcher)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < fetcher->connection_count; i++)
+        count += redis_connection_is_up(fetcher->connections[i]);
+    return count;
+}
+
+static void measure(void *stage, struct moment now, struct metrics *metrics)
+{
+    struct redis_fetcher *fetcher = stage;
+    const struct redis_counters *counters = &fetcher->counters;
+
+    (void)now;
+    metrics_counter(metrics, "weir_redis_fetches_total", "GETs sent to Redis.", NULL,
+                    counters->fetches);
+    metrics_counter(metrics, "weir_redis_retried_total", "GETs sent again on another connection.",
+                    NULL, fetcher->moved);
+    metrics_counter(metrics, "weir_redis_timeouts_total", "GETs that Redis did not answer in time.",
+                    NULL, fetcher->timeouts);
+    metrics_counter(metrics, "weir_redis_errors_total", "GETs that Redis answered with an error.",
+                    NULL, counters->errors);
+    metrics_counter(metrics, "weir_redis_late_replies_total",
+                    "Replies of Redis that nobody waited for any more.", NULL, counters->late);
+    metrics_counter(metrics, "weir_redis_reconnects_total",
+                    "Times that a connection to Redis was lost or could not be made.", NULL,
+                    counters->reconnects);
+    metrics_gauge(metrics, "weir_redis_connections_up", "Connections on which Redis answers.", NULL,
+                  (int64_t)count_up(fetcher));
+    metrics_gauge(metrics, "weir_redis_in_flight", "GETs that wait for Redis.", NULL,
+                  (int64_t)fetcher->asks);
+}
+
+static const char *unready(void *stage, struct moment now)
+{
+    (void)now;
+    return count_up(stage) > 0 ? NULL : "no connection to Redis is up";
+}
+
+/* While others drain they still ask, for what is in progress: nothing is refused. */
+static bool is_drained(void *stage)
+{
+    struct redis_fetcher *fetcher = stage;
+
+    return fetcher->asks == 0;
+}
+
+const struct stage_kind redis_fetcher_kind = {
+    .spec = {.name = "redis-fetcher", .settings = settings, .serves = true},
+    .create = create,
+    .is_settled = is_settled,
+    .on_ask = on_ask,
+    .on_turn = on_turn,
+    .measure = measure,
+    .unready = unready,
+    .is_drained = is_drained,
+    .destroy = destroy,
+};

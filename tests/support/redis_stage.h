@@ -1,0 +1,74 @@
+/* One redis-fetcher stage, with a real loop under it, between a port that gathers its answers and a
+ * Redis that says what the test says, on a Unix socket. Time stands still but where a test moves
+ * it. All in the thread of the test. */
+#ifndef TESTS_SUPPORT_REDIS_STAGE_H
+#define TESTS_SUPPORT_REDIS_STAGE_H
+
+#include "common/message.h"
+#include "common/stage.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The timeout of the stage, and the time that the asks of redis_stage_ask have. */
+#define REDIS_STAGE_TIMEOUT  (500 * MILLISECOND)
+#define REDIS_STAGE_DEADLINE (10 * SECOND)
+
+struct redis_stage;
+
+/* `url` NULL: the scripted Redis, which listens already. `password_file` may be NULL. */
+struct redis_stage *redis_stage_create(const char *url, const char *password_file,
+                                       int64_t connections);
+void redis_stage_destroy(struct redis_stage **stage);
+
+/* Runs the loop and ends one turn. */
+void redis_stage_turn(struct redis_stage *stage);
+void redis_stage_pass(struct redis_stage *stage, int64_t nanoseconds); /* time, and a turn */
+
+/* When the last turn asked to be called again, in ns from now. */
+int64_t redis_stage_wake(const struct redis_stage *stage);
+
+/* ---- as the neighbour ---- */
+
+void redis_stage_ask(struct redis_stage *stage, uint64_t id, const char *key);
+void redis_stage_ask_bytes(struct redis_stage *stage, uint64_t id, struct bytes key,
+                           int64_t remaining);
+
+/* Turns until there is an answer to `id`; it stays until the stage is destroyed. */
+const struct answer *redis_stage_await(struct redis_stage *stage, uint64_t id);
+enum status redis_stage_await_status(struct redis_stage *stage, uint64_t id);
+bool redis_stage_has_answered(const struct redis_stage *stage, uint64_t id);
+
+bool redis_stage_is_settled(struct redis_stage *stage);
+const char *redis_stage_unready(struct redis_stage *stage);
+bool redis_stage_is_drained(struct redis_stage *stage);
+int64_t redis_stage_metric(struct redis_stage *stage, const char *name);
+
+/* What the stage has logged, at any level. */
+const char *redis_stage_log(struct redis_stage *stage);
+
+/* ---- as Redis; a connection is a descriptor ---- */
+
+void redis_stage_stop_listening(struct redis_stage *stage);
+void redis_stage_listen(struct redis_stage *stage);
+
+int redis_stage_accept(struct redis_stage *stage);
+
+/* Turns until exactly `text` has been received; fails the test on any other byte. */
+void redis_stage_expect(struct redis_stage *stage, int connection, const char *text);
+/* The same for GET `key`. */
+void redis_stage_expect_get(struct redis_stage *stage, int connection, const char *key);
+
+/* Sends, turning while the stage does not take it. */
+void redis_stage_say(struct redis_stage *stage, int connection, const char *text);
+void redis_stage_say_bytes(struct redis_stage *stage, int connection, const void *data,
+                           size_t size);
+
+/* Accepts a connection and answers its PING. */
+int redis_stage_greet(struct redis_stage *stage);
+
+/* Turns until the stage has closed the connection, and closes this end. */
+void redis_stage_expect_end(struct redis_stage *stage, int connection);
+
+#endif
