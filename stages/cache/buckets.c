@@ -1,0 +1,119 @@
+#include "stages/cache/buckets.h"
+
+#include "common/memory.h"
+
+#include <stdlib.h>
+
+#define SEGMENT_BITS    10
+#define SEGMENT_BUCKETS (UINT32_C(1) << SEGMENT_BITS)
+#define SEGMENTS_MOST                                                                              \
+    (UINT32_C(1) << (31 - SEGMENT_BITS)) /* so that bucket numbers have 31 bits                    \
+                                          */
+#define ALLOCATOR_SHARE 16               /* bytes that malloc may add to a segment */
+
+static uint32_t *bucket_at(const struct buckets *buckets, uint32_t number)
+{
+    return &buckets->segments[number >> SEGMENT_BITS][number % SEGMENT_BUCKETS];
+}
+
+static size_t segments_in_use(const struct buckets *buckets)
+{
+    return (buckets->count + SEGMENT_BUCKETS - 1) / SEGMENT_BUCKETS;
+}
+
+static uint32_t *create_segment(void)
+{
+    return memory_alloc(SEGMENT_BUCKETS, sizeof(uint32_t));
+}
+
+void buckets_init(struct buckets *buckets, const struct pages *pages, size_t entries)
+{
+    size_t segments = entries / SEGMENT_BUCKETS + 1;
+
+    *buckets = (struct buckets){
+        .pages = pages,
+        .segment_limit = segments < SEGMENTS_MOST ? segments : SEGMENTS_MOST,
+        .count = SEGMENT_BUCKETS,
+        .mask = SEGMENT_BUCKETS - 1,
+    };
+    buckets->segments = memory_alloc(buckets->segment_limit, sizeof *buckets->segments);
+    buckets->segments[0] = create_segment();
+}
+
+void buckets_fini(struct buckets *buckets)
+{
+    for (size_t i = 0; i < segments_in_use(buckets); i++)
+        free(buckets->segments[i]);
+    free(buckets->segments);
+    *buckets = (struct buckets){0};
+}
+
+/* The buckets beyond `mask` are the split halves of the first ones. */
+uint32_t *buckets_find(const struct buckets *buckets, uint32_t hash)
+{
+    uint32_t number = hash & (buckets->mask << 1 | 1);
+
+    return bucket_at(buckets, number < buckets->count ? number : hash & buckets->mask);
+}
+
+void buckets_grow(struct buckets *buckets, size_t entries)
+{
+    uint32_t number = buckets->count;
+
+    if (entries <= number || number / SEGMENT_BUCKETS == buckets->segment_limit)
+        return;
+    if (number % SEGMENT_BUCKETS == 0)
+        buckets->segments[number / SEGMENT_BUCKETS] = create_segment();
+    if (number > (buckets->mask << 1 | 1))
+        buckets->mask = buckets->mask << 1 | 1;
+    buckets->count++;
+    uint32_t *stay = bucket_at(buckets, number & buckets->mask), *move = bucket_at(buckets, number);
+    while (*stay) {
+        struct entry *entry = entry_at(buckets->pages, *stay);
+        if ((entry->hash & (buckets->mask << 1 | 1)) == number) {
+            *move = *stay;
+            *stay = entry->chain;
+            move = &entry->chain;
+        } else {
+            stay = &entry->chain;
+        }
+    }
+    *move = 0;
+}
+
+/* The link that holds the handle; the entry that it names has this hash. */
+static uint32_t *link_to(const struct buckets *buckets, uint32_t hash, uint32_t handle)
+{
+    uint32_t *link = buckets_find(buckets, hash);
+
+    while (*link != handle)
+        link = &entry_at(buckets->pages, *link)->chain;
+    return link;
+}
+
+void buckets_add(struct buckets *buckets, uint32_t handle)
+{
+    struct entry *entry = entry_at(buckets->pages, handle);
+    uint32_t *first = buckets_find(buckets, entry->hash);
+
+    entry->chain = *first;
+    *first = handle;
+}
+
+void buckets_remove(struct buckets *buckets, uint32_t handle)
+{
+    const struct entry *entry = entry_at(buckets->pages, handle);
+
+    *link_to(buckets, entry->hash, handle) = entry->chain;
+}
+
+void buckets_follow(struct buckets *buckets, uint32_t from, uint32_t to)
+{
+    *link_to(buckets, entry_at(buckets->pages, to)->hash, from) = to;
+}
+
+size_t buckets_bytes(const struct buckets *buckets)
+{
+    return segments_in_use(buckets) * (SEGMENT_BUCKETS * sizeof(uint32_t) + ALLOCATOR_SHARE) +
+           buckets->segment_limit * sizeof *buckets->segments;
+}

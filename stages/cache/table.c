@@ -1,0 +1,325 @@
+#include "stages/cache/table.h"
+
+#include "common/clock.h"
+#include "common/memory.h"
+#include "stages/cache/buckets.h"
+#include "stages/cache/entry.h"
+#include "stages/cache/expiry.h"
+#include "stages/cache/list.h"
+#include "stages/cache/pages.h"
+
+#include <stdlib.h>
+
+/* Entries removed to make room for one: a huge value must not stop the reactor for long. */
+#define ROOM_MOST 16384
+
+struct table {
+    struct table_limits limits;
+    struct pages pages;
+    struct buckets buckets;
+    struct expiry expiry;
+    uint32_t reads; /* list of all entries */
+    size_t entries;
+    struct value_account *outside; /* bytes that do not lie in the pages, until nobody has them */
+    size_t held;                   /* bytes of these that entries hold */
+    struct table_counters counters;
+};
+
+/* Enough slots for lives exact to 1 ms where memory is plenty, and never more than a 64th of it for
+ * a level. */
+static unsigned slot_bits_for(size_t max_bytes)
+{
+    unsigned bits = 10;
+
+    while (bits < 16 && max_bytes >> (bits + 9) > 0)
+        bits++;
+    return bits;
+}
+
+struct table *table_create(const struct table_limits *limits, int64_t now, size_t *needed)
+{
+    size_t most = limits->max_bytes / ENTRY_HEAD;
+    struct table *table = memory_alloc(1, sizeof *table);
+
+    table->limits = *limits;
+    pages_init(&table->pages, limits->max_bytes);
+    buckets_init(&table->buckets, &table->pages, limits->capacity < most ? limits->capacity : most);
+    expiry_init(&table->expiry, &table->pages, now, limits->longest_life,
+                slot_bits_for(limits->max_bytes));
+    table->outside = value_account_create();
+    *needed = table_bytes(table) + pages_growth(&table->pages, PAGES_MOST);
+    if (*needed > limits->max_bytes)
+        table_destroy(&table);
+    return table;
+}
+
+static size_t outside_bytes(const struct table *table)
+{
+    return atomic_load_explicit(&table->outside->bytes, memory_order_relaxed);
+}
+
+static void release_outside(struct table *table, const char *place)
+{
+    struct value *value = entry_outside(place);
+
+    table->held -= value->bytes.size;
+    value_release(&value);
+}
+
+static void remove_entry(struct table *table, uint32_t handle)
+{
+    const struct entry *entry = entry_at(&table->pages, handle);
+    uint32_t moved;
+
+    if (entry->value_size == ENTRY_OUTSIDE)
+        release_outside(table, entry_value_place(entry));
+    if (entry->key_size == ENTRY_OUTSIDE)
+        release_outside(table, entry->bytes);
+    buckets_remove(&table->buckets, handle);
+    list_remove(&table->pages, &table->reads, BY_READ, handle);
+    expiry_remove(&table->expiry, handle);
+    moved = pages_give_back(&table->pages, handle);
+    if (moved) {
+        buckets_follow(&table->buckets, moved, handle);
+        list_follow(&table->pages, &table->reads, BY_READ, moved, handle);
+        expiry_follow(&table->expiry, moved, handle);
+    }
+    table->entries--;
+}
+
+static void expire_entry(struct table *table, uint32_t handle)
+{
+    remove_entry(table, handle);
+    table->counters.expirations++;
+}
+
+void table_destroy(struct table **table)
+{
+    struct table *destroyed = *table;
+
+    *table = NULL;
+    if (!destroyed)
+        return;
+    while (destroyed->reads)
+        remove_entry(destroyed, destroyed->reads);
+    value_account_abandon(&destroyed->outside);
+    expiry_fini(&destroyed->expiry);
+    buckets_fini(&destroyed->buckets);
+    pages_fini(&destroyed->pages);
+    free(destroyed);
+}
+
+/* The entry of `key`, expired or not; 0 when there is none. */
+static uint32_t find_entry(const struct table *table, uint32_t hash, struct bytes key)
+{
+    uint32_t handle = *buckets_find(&table->buckets, hash);
+
+    while (handle) {
+        const struct entry *entry = entry_at(&table->pages, handle);
+        if (entry->hash == hash && bytes_are_equal(entry_key(entry), key))
+            return handle;
+        handle = entry->chain;
+    }
+    return 0;
+}
+
+static uint32_t at_most_32_bits(uint64_t ms)
+{
+    return ms < MESSAGE_LIFE_UNBOUNDED ? (uint32_t)ms : MESSAGE_LIFE_UNBOUNDED - 1;
+}
+
+static struct answer answer_of(const struct table *table, const struct entry *entry)
+{
+    uint64_t now = table->expiry.now;
+    const char *place = entry_value_place(entry);
+    struct answer answer = {
+        .status = STATUS_VALUE,
+        .life_ms = at_most_32_bits(entry_expires(entry) - now),
+        .age_ms = at_most_32_bits(entry_age(entry, now)),
+    };
+
+    if (entry->value_size != ENTRY_OUTSIDE) {
+        answer.bytes = (struct bytes){place, entry->value_size};
+        return answer;
+    }
+    struct value *value = entry_outside(place);
+    if (value->bytes.size >= VALUE_BY_REFERENCE)
+        answer.value = value;
+    else
+        answer.bytes = value->bytes;
+    return answer;
+}
+
+bool table_find(struct table *table, uint32_t hash, struct bytes key, int64_t now,
+                struct answer *answer)
+{
+    expiry_advance(&table->expiry, now);
+    uint32_t handle = find_entry(table, hash, key);
+    if (!handle || expiry_is_due(&table->expiry, entry_at(&table->pages, handle)))
+        return false;
+    if (handle != table->reads) {
+        list_remove(&table->pages, &table->reads, BY_READ, handle);
+        list_push(&table->pages, &table->reads, BY_READ, handle);
+    }
+    *answer = answer_of(table, entry_at(&table->pages, handle));
+    return true;
+}
+
+/* ---- storing ---- */
+
+/* An entry that has not yet got its slot. */
+struct draft {
+    struct bytes key, value;
+    struct value *key_outside, *value_outside; /* owned; NULL: it lies in the entry */
+    size_t size;                               /* of the entry, bytes */
+};
+
+/* The bytes, charged to the table; of `shared`, where it can be kept as it is, else as a copy. NULL
+ * when the system has no memory for it. */
+static struct value *take_outside(struct table *table, struct bytes bytes, struct value *shared)
+{
+    struct value *value;
+
+    if (shared && bytes.size >= VALUE_BY_REFERENCE)
+        return value_charge(value_share(shared), table->outside);
+    value = value_create(bytes.size);
+    if (!value)
+        return NULL;
+    memcpy(value_writable(value), bytes.data, bytes.size);
+    return value_charge(value, table->outside);
+}
+
+static void draft_fini(struct draft *draft)
+{
+    value_release(&draft->key_outside);
+    value_release(&draft->value_outside);
+}
+
+static bool draft_init(struct draft *draft, struct table *table, struct bytes key,
+                       const struct answer *answer)
+{
+    *draft = (struct draft){.key = key, .value = answer_bytes(answer)};
+    bool is_long = key.size > ENTRY_KEY_INLINE, is_large = draft->value.size > ENTRY_VALUE_INLINE;
+    if (is_long)
+        draft->key_outside = take_outside(table, key, NULL);
+    if (is_large)
+        draft->value_outside = take_outside(table, draft->value, answer->value);
+    draft->size = ENTRY_HEAD + (is_long ? sizeof(struct value *) : key.size) +
+                  (is_large ? sizeof(struct value *) : draft->value.size);
+    if ((!is_long || draft->key_outside) && (!is_large || draft->value_outside))
+        return true;
+    draft_fini(draft);
+    return false;
+}
+
+/* Writes the bytes, or the address of what lies outside; returns the size to be noted. */
+static uint16_t put(struct table *table, char *place, struct bytes bytes, struct value *outside)
+{
+    if (outside) {
+        memcpy(place, &outside, sizeof outside);
+        table->held += bytes.size;
+        return ENTRY_OUTSIDE;
+    }
+    if (bytes.size > 0)
+        memcpy(place, bytes.data, bytes.size);
+    return (uint16_t)bytes.size;
+}
+
+static bool has_room(const struct table *table, size_t size)
+{
+    size_t bytes = table_bytes(table), most = table->limits.max_bytes;
+
+    return table->entries < table->limits.capacity && bytes <= most &&
+           pages_growth(&table->pages, size) <= most - bytes;
+}
+
+static bool make_room(struct table *table, size_t size)
+{
+    for (unsigned removed = 0; !has_room(table, size); removed++) {
+        uint32_t oldest = list_last(&table->pages, table->reads, BY_READ);
+        if (oldest == 0 || removed == ROOM_MOST)
+            return false;
+        if (table->expiry.due) {
+            expire_entry(table, table->expiry.due);
+        } else {
+            remove_entry(table, oldest);
+            table->counters.evictions++;
+        }
+    }
+    return true;
+}
+
+/* Whether it would fit if there were no other entries. Bytes that others still hold of values which
+ * were removed do not go with the entries. */
+static bool can_fit(const struct table *table, struct bytes key, struct bytes value)
+{
+    size_t others = outside_bytes(table) - table->held;
+    size_t fixed = buckets_bytes(&table->buckets) + expiry_bytes(&table->expiry) + PAGES_PAGE;
+
+    return fixed + others + key.size + value.size <= table->limits.max_bytes;
+}
+
+static uint32_t insert(struct table *table, uint32_t hash, const struct draft *draft)
+{
+    uint32_t handle = pages_take(&table->pages, draft->size);
+    struct entry *entry = entry_at(&table->pages, handle);
+
+    entry->hash = hash;
+    entry->key_size = put(table, entry->bytes, draft->key, draft->key_outside);
+    entry->value_size =
+        put(table, entry->bytes + entry_place(entry->key_size), draft->value, draft->value_outside);
+    buckets_add(&table->buckets, handle);
+    list_push(&table->pages, &table->reads, BY_READ, handle);
+    table->entries++;
+    return handle;
+}
+
+bool table_store(struct table *table, uint32_t hash, struct bytes key, struct answer *answer,
+                 int64_t expires, int64_t now)
+{
+    struct draft draft;
+
+    expiry_advance(&table->expiry, now);
+    uint32_t handle = find_entry(table, hash, key);
+    if (handle && expiry_is_due(&table->expiry, entry_at(&table->pages, handle)))
+        expire_entry(table, handle);
+    else if (handle)
+        remove_entry(table, handle);
+    if (!expiry_is_ahead(&table->expiry, expires) || !can_fit(table, key, answer_bytes(answer)) ||
+        !draft_init(&draft, table, key, answer))
+        return false;
+    buckets_grow(&table->buckets, table->entries + 1);
+    if (!make_room(table, draft.size)) {
+        draft_fini(&draft);
+        return false;
+    }
+    handle = insert(table, hash, &draft);
+    expiry_add(&table->expiry, handle, now - answer->age_ms * MILLISECOND, expires);
+    if (draft.value.size >= VALUE_BY_REFERENCE)
+        answer->value = draft.value_outside;
+    return true;
+}
+
+bool table_expire(struct table *table, int64_t now, size_t most)
+{
+    expiry_advance(&table->expiry, now);
+    for (size_t i = 0; table->expiry.due && i < most; i++)
+        expire_entry(table, table->expiry.due);
+    return table->expiry.due != 0;
+}
+
+size_t table_entries(const struct table *table)
+{
+    return table->entries;
+}
+
+size_t table_bytes(const struct table *table)
+{
+    return sizeof *table + pages_bytes(&table->pages) + buckets_bytes(&table->buckets) +
+           expiry_bytes(&table->expiry) + outside_bytes(table);
+}
+
+const struct table_counters *table_counters(const struct table *table)
+{
+    return &table->counters;
+}
