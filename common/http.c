@@ -1,0 +1,209 @@
+/* A request is looked at from its first byte on, and the first thing wrong decides: the request
+ * line as soon as it is whole, then the lines of the head, then, with llhttp, what the fields say,
+ * and at last the body. Only llhttp's account of the head is taken; it is given the head alone, so
+ * that what it thinks of upgrades, bodies and what follows them does not matter. */
+#include "common/http.h"
+
+#include "common/http_chunked.h"
+#include "common/http_line.h"
+#include "common/http_request_line.h"
+
+#include <llhttp.h>
+#include <stdint.h>
+#include <strings.h>
+
+/* Of a request line that has no end yet: the target, and ample room for method and version. */
+#define MAX_REQUEST_LINE (HTTP_MAX_TARGET + 256)
+
+/* The fields that decide where a request ends, and whether another may follow. */
+struct fields {
+    enum { FIELD_OTHER, FIELD_HOST, FIELD_LENGTH, FIELD_CODING, FIELD_EXPECT } current;
+    unsigned hosts, lengths, codings;
+    bool is_length_good; /* digits only */
+    bool is_chunked;     /* the coding is "chunked" and nothing else */
+    bool expects_continue;
+    bool is_complete;
+};
+
+static bool is_text(const char *at, size_t size, const char *text)
+{
+    return strlen(text) == size && strncasecmp(at, text, size) == 0;
+}
+
+static int on_field(llhttp_t *parser, const char *at, size_t size)
+{
+    struct fields *fields = parser->data;
+    fields->current = FIELD_OTHER;
+    if (is_text(at, size, "host")) {
+        fields->current = FIELD_HOST;
+        fields->hosts++;
+    } else if (is_text(at, size, "content-length")) {
+        fields->current = FIELD_LENGTH;
+        fields->lengths++;
+    } else if (is_text(at, size, "transfer-encoding")) {
+        fields->current = FIELD_CODING;
+        fields->codings++;
+    } else if (is_text(at, size, "expect")) {
+        fields->current = FIELD_EXPECT;
+    }
+    return 0;
+}
+
+static int on_value(llhttp_t *parser, const char *at, size_t size)
+{
+    struct fields *fields = parser->data;
+    while (size > 0 && (at[size - 1] == ' ' || at[size - 1] == '\t'))
+        size--;
+    switch (fields->current) {
+    case FIELD_LENGTH:
+        fields->is_length_good = size > 0;
+        for (size_t i = 0; i < size; i++)
+            fields->is_length_good &= at[i] >= '0' && at[i] <= '9';
+        break;
+    case FIELD_CODING:
+        fields->is_chunked = is_text(at, size, "chunked");
+        break;
+    case FIELD_EXPECT:
+        fields->expects_continue = is_text(at, size, "100-continue");
+        break;
+    case FIELD_HOST:
+    case FIELD_OTHER:
+        break;
+    }
+    return 0;
+}
+
+static int on_headers_complete(llhttp_t *parser)
+{
+    struct fields *fields = parser->data;
+    fields->is_complete = true;
+    return HPE_PAUSED;
+}
+
+static const llhttp_settings_t settings = {
+    .on_header_field = on_field,
+    .on_header_value = on_value,
+    .on_headers_complete = on_headers_complete,
+};
+
+/* Finds the end of the head, the empty line included, and checks the lines on the way. */
+static enum http_verdict check_lines(struct bytes input, const char **head_end,
+                                     struct http_request *request)
+{
+    const char *at = input.data;
+    if (input.size > 0 && !http_line_is_token(at, at + 1)) /* TLS, say: no line end may ever come */
+        return http_refuse(request, HTTP_BAD, 400, "this is not HTTP");
+    size_t window = input.size < MAX_REQUEST_LINE ? input.size : MAX_REQUEST_LINE;
+    const char *line_end;
+    enum http_line line = http_line_find(at, at + window, &line_end);
+    if (line == HTTP_LINE_PARTIAL && window == MAX_REQUEST_LINE)
+        return http_refuse(request, HTTP_TOO_BIG, 414, "the target is longer than 16 KiB");
+    if (line == HTTP_LINE_WHOLE) {
+        struct bytes text = {at, (size_t)(line_end - at)};
+        enum http_verdict verdict = http_request_line_parse(text, request);
+        if (verdict != HTTP_READY)
+            return verdict;
+    }
+
+    bool is_cut = input.size >= HTTP_MAX_HEAD;
+    const char *end = input.data + (is_cut ? HTTP_MAX_HEAD : input.size);
+    while (line == HTTP_LINE_WHOLE) {
+        at = line_end + 2;
+        line = http_line_find(at, end, &line_end);
+        if (line != HTTP_LINE_WHOLE)
+            break;
+        if (line_end == at) {
+            *head_end = at + 2;
+            return HTTP_READY;
+        }
+        if (!http_line_is_field(at, line_end))
+            return http_refuse(request, HTTP_BAD, 400, "a header line is malformed");
+    }
+    if (line == HTTP_LINE_BROKEN)
+        return http_refuse(request, HTTP_BAD, 400, "a line does not end with CR LF");
+    if (is_cut)
+        return http_refuse(request, HTTP_TOO_BIG, 431, "the header fields are larger than 32 KiB");
+    return HTTP_MORE;
+}
+
+/* What the fields say about the request, in so far as it can be relied on (RFC 9112, 3.2 and 6). */
+static enum http_verdict check_fields(const struct fields *fields, struct http_request *request)
+{
+    if (fields->hosts > 1 || (fields->hosts == 0 && !request->is_old))
+        return http_refuse(request, HTTP_BAD, 400, "exactly one Host is needed");
+    if (fields->lengths > 1 || (fields->lengths == 1 && !fields->is_length_good))
+        return http_refuse(request, HTTP_BAD, 400, "the Content-Length is malformed or repeated");
+    if (fields->codings > 0 && (fields->lengths > 0 || request->is_old))
+        return http_refuse(request, HTTP_BAD, 400,
+                           "Transfer-Encoding stands beside Content-Length or in HTTP/1.0");
+    if (fields->codings > 1 || (fields->codings == 1 && !fields->is_chunked))
+        return http_refuse(request, HTTP_BAD, 501,
+                           "no Transfer-Encoding but chunked is understood");
+    return HTTP_READY;
+}
+
+/* How many of the bytes behind the head are body. */
+static enum http_verdict measure_body(const struct fields *fields, uint64_t length,
+                                      struct bytes rest, size_t *size, struct http_request *request)
+{
+    static const char *const too_big = "the body of a GET is ignored, and this one is too large";
+    if (length > HTTP_MAX_BODY)
+        return http_refuse(request, HTTP_TOO_BIG, 413, too_big);
+    bool has_body = length > 0 || fields->codings > 0;
+    if (has_body && fields->expects_continue) {
+        /* The final status comes instead of a 100, and the body need not come at all. */
+        request->keeps_alive = false;
+        *size = 0;
+        return HTTP_READY;
+    }
+    if (fields->codings > 0) {
+        enum http_verdict verdict = http_chunked_measure(rest, HTTP_MAX_BODY, size);
+        if (verdict == HTTP_BAD)
+            return http_refuse(request, HTTP_BAD, 400, "the chunked body is malformed");
+        if (verdict == HTTP_TOO_BIG)
+            return http_refuse(request, HTTP_TOO_BIG, 413, too_big);
+        return verdict;
+    }
+    *size = (size_t)length;
+    return length <= rest.size ? HTTP_READY : HTTP_MORE;
+}
+
+enum http_verdict http_parse(struct bytes input, struct http_request *request)
+{
+    *request = (struct http_request){0};
+    if (input.size == 0)
+        return HTTP_MORE;
+    /* An empty line too much behind the request before is forgiven (RFC 9112, 2.2). */
+    size_t skipped = 0;
+    if (input.data[0] == '\r') {
+        if (input.size == 1)
+            return HTTP_MORE;
+        if (input.data[1] == '\n')
+            skipped = 2;
+    }
+    input = (struct bytes){input.data + skipped, input.size - skipped};
+
+    const char *head_end;
+    enum http_verdict verdict = check_lines(input, &head_end, request);
+    if (verdict != HTTP_READY)
+        return verdict;
+
+    struct fields fields = {0};
+    llhttp_t parser;
+    llhttp_init(&parser, HTTP_REQUEST, &settings);
+    parser.data = &fields;
+    size_t head_size = (size_t)(head_end - input.data);
+    if (llhttp_execute(&parser, input.data, head_size) != HPE_PAUSED || !fields.is_complete)
+        return http_refuse(request, HTTP_BAD, 400, "the request is malformed");
+    verdict = check_fields(&fields, request);
+    if (verdict != HTTP_READY)
+        return verdict;
+
+    request->keeps_alive = llhttp_should_keep_alive(&parser);
+    size_t body_size;
+    verdict = measure_body(&fields, fields.lengths > 0 ? parser.content_length : 0,
+                           (struct bytes){head_end, input.size - head_size}, &body_size, request);
+    if (verdict == HTTP_READY)
+        request->size = skipped + head_size + body_size;
+    return verdict;
+}

@@ -1,0 +1,44 @@
+/* HTTP/1.x requests (RFC 9112): what of the bytes of a connection is a request, and what it asks.
+ *
+ * Pure: no I/O, no allocation, no state kept between calls. The caller gathers the bytes of one
+ * request and asks again when there are more. The verdict follows from the bytes alone, however
+ * they arrived: what is not HTTP_MORE for some bytes is the same with any further bytes behind.
+ *
+ * Only GET and HEAD are understood. llhttp parses the header fields; what it lets pass in one
+ * version or another is checked here: line ends other than CRLF, folded lines, space before a
+ * colon, Host, and everything a request can say about its length. Nothing doubtful is guessed at:
+ * the request is refused and the connection must be closed. */
+#ifndef WEIR_HTTP_H
+#define WEIR_HTTP_H
+
+#include "common/bytes.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define HTTP_MAX_TARGET (16 * 1024) /* bytes: beyond it 414 */
+#define HTTP_MAX_HEAD   (32 * 1024) /* bytes, the request line included: beyond it 431 */
+#define HTTP_MAX_BODY   (64 * 1024) /* bytes as sent; read and ignored: beyond it 413 */
+
+enum http_verdict {
+    HTTP_READY,  /* a whole request */
+    HTTP_MORE,   /* the beginning of one */
+    HTTP_BAD,    /* not a request that is served */
+    HTTP_TOO_BIG /* beyond one of the limits */
+};
+
+struct http_request {
+    size_t size; /* READY: how many of the bytes it took, body included */
+    struct bytes
+        path;         /* READY: the target behind its first slash, percent-encoded; never a query */
+    bool is_head;     /* HEAD rather than GET */
+    bool is_old;      /* HTTP/1.0 */
+    bool keeps_alive; /* the client wants to send another */
+    int status;       /* BAD, TOO_BIG: the HTTP status to refuse it with */
+    const char *problem; /* BAD, TOO_BIG: why, as one line for a person */
+};
+
+/* `request` points into `input`. */
+enum http_verdict http_parse(struct bytes input, struct http_request *request);
+
+#endif

@@ -1,0 +1,47 @@
+/* HTTP responses: their heads, their errors, and which they are.
+ *
+ * The statuses that weir sends stand in one table, with the reason phrase and the field that the
+ * RFC wants beside each. */
+#ifndef WEIR_HTTP_RESPONSE_H
+#define WEIR_HTTP_RESPONSE_H
+
+#include "common/buffer.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HTTP_DATE_SIZE 29 /* "Tue, 24 Nov 2026 08:15:30 GMT" */
+
+/* The Date field, written anew once a second. A zeroed one is valid. */
+struct http_date {
+    int64_t second; /* since 1970 that `text` stands for */
+    char text[HTTP_DATE_SIZE];
+};
+
+/* How the client wants, and shall have, its response. */
+struct http_manner {
+    bool is_head; /* the head alone, as the answer to HEAD */
+    bool is_old;  /* HTTP/1.0: that the connection stays open must be said */
+    bool closes;  /* the connection ends behind this response */
+};
+
+#define HTTP_STATUSES 14
+
+/* The place of a status in the table (0 to HTTP_STATUSES - 1), and back. CHECK: it is there. */
+size_t http_status_index(int status);
+int http_status_at(size_t index);
+
+/* Appends the head of a response whose body has `length` bytes. `wall` is ns since 1970. */
+void http_format_head(struct buffer *out, struct http_date *date, int64_t wall, int status,
+                      const char *type, size_t length, struct http_manner manner);
+
+/* Appends a whole response of plain text. */
+void http_format_text(struct buffer *out, struct http_date *date, int64_t wall, int status,
+                      const char *type, struct bytes body, struct http_manner manner);
+
+/* The same for an error: `text` is one line, without its newline. */
+void http_format_error(struct buffer *out, struct http_date *date, int64_t wall, int status,
+                       const char *text, struct http_manner manner);
+
+#endif

@@ -1,0 +1,122 @@
+#include "common/server.h"
+
+#include "common/memory.h"
+#include "common/server_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct server_limits server_limits_of(const struct settings *settings)
+{
+    return (struct server_limits){
+        .max_clients = (size_t)settings_number(settings, "max_clients"),
+        .max_parallel = (size_t)settings_number(settings, "max_parallel"),
+        .max_waiting = (size_t)settings_number(settings, "max_waiting"),
+        .timeout = settings_number(settings, "timeout"),
+        .head_timeout = settings_number(settings, "head_timeout"),
+        .idle_timeout = settings_number(settings, "idle_timeout"),
+        .send_timeout = settings_number(settings, "send_timeout"),
+    };
+}
+
+struct server *server_create(const struct stage_setup *setup, const struct server_limits *limits,
+                             const struct server_protocol *protocol, void *owner,
+                             struct error *error)
+{
+    struct server *server = memory_alloc(1, sizeof(*server));
+    server->name = setup->name;
+    server->address = setup->address;
+    server->loop = setup->loop;
+    server->clock = setup->clock;
+    server->log = setup->log;
+    server->limits = *limits;
+    server->protocol = protocol;
+    server->owner = owner;
+    int64_t now = clock_read(setup->clock).mono;
+    wheel_init(&server->request_timers, now);
+    wheel_init(&server->connection_timers, now);
+    server_admission_init(&server->admission, limits->max_parallel, limits->max_waiting);
+    if (!server_listen_init(server, setup->listener, error))
+        server_destroy(&server);
+    return server;
+}
+
+int64_t server_on_turn(struct server *server, struct moment now)
+{
+    server_exchange_expire_all(server, now.mono);
+    server_connection_expire_all(server, now.mono);
+    server_exchange_admit(server);
+
+    struct server_connection *touched = server->touched;
+    server->touched = NULL;
+    if (touched)
+        touched->touched_link = &touched;
+    while (touched) {
+        struct server_connection *connection = touched;
+        server_connection_untouch(connection);
+        server_connection_settle(connection, now.mono);
+    }
+    if (server->touched)
+        return now.mono;
+    return clock_earlier(wheel_next(&server->request_timers),
+                         wheel_next(&server->connection_timers));
+}
+
+void server_measure(const struct server *server, struct metrics *metrics)
+{
+    const struct server_counters *counters = &server->counters;
+    const char *protocol = server->protocol->name;
+    char name[64];
+#define NAMED(what) (snprintf(name, sizeof(name), "weir_%s_" what, protocol), name)
+    metrics_gauge(metrics, NAMED("connections"), "Connections that are open now.", NULL,
+                  (int64_t)server->clients);
+    metrics_counter(metrics, NAMED("connections_total"), "Connections accepted.", NULL,
+                    counters->connections_total);
+    metrics_gauge(metrics, NAMED("in_progress"), "Requests in progress.", NULL,
+                  (int64_t)server->admission.in_progress);
+    metrics_gauge(metrics, NAMED("waiting"), "Requests waiting for their turn.", NULL,
+                  (int64_t)server->admission.waiting);
+    static const char *const refused = "What was refused for being too many.";
+    metrics_counter(metrics, NAMED("refused_total"), refused, "reason=\"clients\"",
+                    counters->refused_clients);
+    metrics_counter(metrics, NAMED("refused_total"), refused, "reason=\"waiting\"",
+                    counters->refused_waiting);
+    metrics_counter(metrics, NAMED("late_answers_total"),
+                    "Answers that came when nobody waited for them any more.", NULL,
+                    counters->late_answers);
+#undef NAMED
+}
+
+const char *server_unready(const struct server *server)
+{
+    return server->is_listening ? NULL : "does not listen";
+}
+
+void server_drain(struct server *server)
+{
+    server_listen_close(server);
+    for (struct server_connection *connection = server->connections; connection;
+         connection = connection->next)
+        server_connection_end(connection);
+}
+
+bool server_is_drained(const struct server *server)
+{
+    return !server->connections;
+}
+
+void server_destroy(struct server **server_at)
+{
+    struct server *server = *server_at;
+    if (!server)
+        return;
+    *server_at = NULL;
+    server_listen_close(server);
+    while (server->connections)
+        server_connection_close(server->connections);
+    server_requests_fini(&server->requests);
+    while (server->spare_count > 0)
+        buffer_fini(&server->spares[--server->spare_count]);
+    buffer_fini(&server->reply);
+    free(server);
+}

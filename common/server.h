@@ -1,0 +1,119 @@
+/* The serving side of a front end: listening, connections, requests in order, limits, deadlines.
+ * One copy for all protocols; what a request looks like on the wire is told by a table of hooks.
+ *
+ *     client ── bytes ──▶ take ──▶ request ──▶ ask ──▶ …
+ *     client ◀── bytes ── respond ◀── in order ◀── server_answer ◀── …
+ *
+ * A connection's requests are asked as they come and answered in order, whatever order their
+ * answers arrive in. At most max_parallel requests are in progress, the next max_waiting wait for
+ * their turn in a queue, and those beyond are answered STATUS_BUSY. At most SERVER_PIPELINE
+ * requests of one connection are unanswered or unwritten: beyond that, and while the client does
+ * not read its responses, nothing more is read from it. Responses leave in one write a connection
+ * and turn; values by reference are written from where they lie.
+ *
+ * A request that the client no longer waits for, because it has gone, counts as in progress until
+ * its answer comes or its time is over, for its work is still being done.
+ *
+ * Runs in its reactor's thread only; never blocks. */
+#ifndef WEIR_SERVER_H
+#define WEIR_SERVER_H
+
+#include "common/buffer.h"
+#include "common/server_output.h"
+#include "common/stage.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SERVER_PIPELINE                                                                            \
+    128 /* requests of one connection, and so also taken from it in one turn                       \
+         */
+
+/* Past a request's deadline the stages it asked are given this long to answer for themselves: they
+ * know what became of it. */
+#define SERVER_GRACE (50 * MILLISECOND)
+
+enum server_take {
+    SERVER_MORE,  /* the input does not hold a whole request yet */
+    SERVER_ASK,   /* a request that has to be asked for */
+    SERVER_REPLY, /* a request that is answered by what was appended to `reply` */
+};
+
+struct server_taken {
+    size_t size;      /* bytes of the input that the request is made of */
+    struct bytes key; /* ASK: valid until the next call of a hook */
+    uint32_t form;    /* ASK: the protocol's own note of how to respond */
+    bool is_last;     /* the connection ends behind its response; further input is ignored */
+};
+
+enum server_refusal {
+    SERVER_TOO_MANY, /* connections */
+    SERVER_TOO_SLOW  /* a request was not complete within head_timeout */
+};
+
+/* What a front end knows and the server does not. All hooks are called with `owner`. */
+struct server_protocol {
+    const char *name; /* in the metrics: weir_<name>_connections */
+
+    /* Takes the first request off `input`, which is never empty. Bounds what it calls MORE. */
+    enum server_take (*take)(void *owner, struct bytes input, struct server_taken *taken,
+                             struct buffer *reply);
+
+    /* Sends the question on its way; as port_ask, whose statuses it returns. Its answer comes back
+     * through server_answer. */
+    enum status (*ask)(void *owner, uint64_t token, struct bytes key, int64_t deadline);
+
+    /* Appends the response, with one value by reference at most. `closes`: the connection ends
+     * behind it. */
+    void (*respond)(void *owner, uint32_t form, bool closes, const struct answer *answer,
+                    struct server_output *out);
+
+    /* Appends what a connection is told before it is closed. */
+    void (*refuse)(void *owner, enum server_refusal refusal, struct buffer *out);
+};
+
+struct server_limits {
+    size_t max_clients;   /* connections */
+    size_t max_parallel;  /* requests in progress */
+    size_t max_waiting;   /* requests waiting for their turn */
+    int64_t timeout;      /* ns, for an answer, from the moment the request is complete */
+    int64_t head_timeout; /* ns, for a whole request, from its first byte */
+    int64_t idle_timeout; /* ns, without a request */
+    int64_t send_timeout; /* ns, in which the client takes no byte of its responses */
+};
+
+/* The declarations of these limits, for a front end's table of settings, and their values. */
+// clang-format off
+#define SERVER_SETTINGS                                                                            \
+    {.name = "max_clients", .type = SETTING_COUNT, .preset = "10000", .is_divided = true},         \
+    {.name = "max_parallel", .type = SETTING_COUNT, .preset = "10000", .is_divided = true},        \
+    {.name = "max_waiting", .type = SETTING_COUNT, .preset = "10000", .is_divided = true},         \
+    {.name = "timeout", .type = SETTING_DURATION, .preset = "1s"},                                 \
+    {.name = "head_timeout", .type = SETTING_DURATION, .preset = "10s"},                           \
+    {.name = "idle_timeout", .type = SETTING_DURATION, .preset = "60s"},                           \
+    {.name = "send_timeout", .type = SETTING_DURATION, .preset = "10s"}
+// clang-format on
+struct server_limits server_limits_of(const struct settings *settings);
+
+struct server;
+
+/* Takes over setup->listener. max_clients is clamped to what descriptors the process may have, and
+ * that is logged. NULL and an error text on failure. */
+struct server *server_create(const struct stage_setup *setup, const struct server_limits *limits,
+                             const struct server_protocol *protocol, void *owner,
+                             struct error *error);
+
+/* The hooks of a stage, for its server. */
+void server_open(struct server *server); /* starts to listen */
+int64_t server_on_turn(struct server *server, struct moment now);
+void server_measure(const struct server *server, struct metrics *metrics);
+const char *server_unready(const struct server *server); /* a phrase, or NULL */
+void server_drain(struct server *server);
+bool server_is_drained(const struct server *server);
+void server_destroy(struct server **server);
+
+/* The answer to what was asked for with `token`. One that comes too late is counted and dropped. */
+void server_answer(struct server *server, uint64_t token, const struct answer *answer);
+
+#endif

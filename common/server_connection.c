@@ -1,0 +1,250 @@
+/* One connection, from its first byte to its end.
+ *
+ * Callbacks of the loop read, take requests and note that the connection was touched; everything
+ * else happens when it is settled, once, at the end of the turn. */
+#include "common/server_private.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#define CONNECTION_OF(started)                                                                     \
+    ((struct server_connection *)((char *)(started)-offsetof(struct server_connection, timer)))
+
+void server_connection_touch(struct server_connection *connection)
+{
+    if (connection->touched_link)
+        return;
+    struct server *server = connection->server;
+    connection->next_touched = server->touched;
+    connection->touched_link = &server->touched;
+    if (server->touched)
+        server->touched->touched_link = &connection->next_touched;
+    server->touched = connection;
+}
+
+void server_connection_untouch(struct server_connection *connection)
+{
+    if (!connection->touched_link)
+        return;
+    *connection->touched_link = connection->next_touched;
+    if (connection->next_touched)
+        connection->next_touched->touched_link = connection->touched_link;
+    connection->touched_link = NULL;
+}
+
+/* ---- reading ---- */
+
+/* All connections read into one place: what is not used up at once is copied. */
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+{
+    (void)suggested;
+    struct server_connection *connection = handle->data;
+    *buffer = uv_buf_init(connection->server->read_buffer, SERVER_READ_SIZE);
+}
+
+static void drop_input(struct server_connection *connection)
+{
+    buffer_fini(&connection->input);
+    connection->is_partial = false;
+}
+
+/* Takes what may be taken of what has been kept. */
+static void take_kept(struct server_connection *connection)
+{
+    size_t used = server_exchange_take(connection, buffer_bytes(&connection->input));
+    if (connection->phase != CONNECTION_OPEN || used == connection->input.size)
+        drop_input(connection);
+    else
+        buffer_consume(&connection->input, used);
+}
+
+static void take_fresh(struct server_connection *connection, struct bytes fresh)
+{
+    if (connection->input.size > 0) {
+        buffer_append(&connection->input, fresh.data, fresh.size);
+        take_kept(connection);
+        return;
+    }
+    size_t used = server_exchange_take(connection, fresh);
+    if (connection->phase == CONNECTION_OPEN)
+        buffer_append(&connection->input, fresh.data + used, fresh.size - used);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer);
+
+static void set_reading(struct server_connection *connection, bool wants)
+{
+    if (wants == connection->is_reading)
+        return;
+    connection->is_reading = wants;
+    if (!wants)
+        uv_read_stop(&connection->uv.stream);
+    else if (uv_read_start(&connection->uv.stream, on_alloc, on_read) != 0)
+        server_connection_close(connection);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
+{
+    struct server_connection *connection = stream->data;
+    if (size == 0)
+        return;
+    server_connection_touch(connection);
+    if (size == UV_EOF) {
+        connection->has_ended = true;
+        server_connection_end(connection);
+    } else if (size < 0) {
+        server_connection_close(connection);
+    } else if (connection->phase == CONNECTION_OPEN) {
+        take_fresh(connection, (struct bytes){buffer->base, (size_t)size});
+        if (!server_connection_may_take(connection))
+            set_reading(connection, false);
+    } else {
+        connection->dropped += (size_t)size;
+    }
+}
+
+/* ---- deadlines ---- */
+
+/* A timer that would fire too early is left to do so: most deadlines are put off long before they
+ * pass, and then looking again is cheaper than moving it each time. */
+static void set_deadline(struct server_connection *connection, int64_t deadline)
+{
+    connection->deadline = deadline;
+    if (!wheel_is_started(&connection->timer) || connection->timer.deadline > deadline)
+        wheel_start(&connection->server->connection_timers, &connection->timer, deadline);
+}
+
+static void wait_for_next(struct server_connection *connection, int64_t now)
+{
+    const struct server_limits *limits = &connection->server->limits;
+    if (connection->write) {
+        if (server_write_has_moved(connection))
+            set_deadline(connection, now + limits->send_timeout);
+    } else if (connection->is_partial) {
+        set_deadline(connection, connection->partial_since + limits->head_timeout);
+    } else if (connection->pipeline.queued > 0) {
+        connection->deadline = NEVER; /* its requests have deadlines of their own */
+    } else {
+        set_deadline(connection, now + limits->idle_timeout);
+    }
+}
+
+static void on_deadline(struct server_connection *connection, int64_t now)
+{
+    if (connection->write && server_write_has_moved(connection))
+        set_deadline(connection, now + connection->server->limits.send_timeout);
+    else if (connection->write || connection->phase == CONNECTION_LINGER)
+        server_connection_close(connection);
+    else if (connection->is_partial)
+        server_exchange_refuse(connection, SERVER_TOO_SLOW);
+    else
+        server_connection_end(connection);
+}
+
+void server_connection_expire_all(struct server *server, int64_t now)
+{
+    struct wheel_timer *timer;
+    while ((timer = wheel_expire(&server->connection_timers, now))) {
+        struct server_connection *connection = CONNECTION_OF(timer);
+        if (connection->deadline <= now)
+            on_deadline(connection, now);
+        else if (connection->deadline != NEVER)
+            set_deadline(connection, connection->deadline);
+    }
+}
+
+/* ---- the end ---- */
+
+void server_connection_end(struct server_connection *connection)
+{
+    if (connection->phase != CONNECTION_OPEN)
+        return;
+    connection->phase = CONNECTION_LAST;
+    server_connection_touch(connection);
+}
+
+/* All is written: the client is told so, and gets a moment to close. */
+static void linger(struct server_connection *connection, int64_t now)
+{
+    uv_os_fd_t descriptor;
+    if (connection->has_ended || uv_fileno(&connection->uv.handle, &descriptor) != 0 ||
+        shutdown(descriptor, SHUT_WR) != 0) {
+        server_connection_close(connection);
+        return;
+    }
+    connection->phase = CONNECTION_LINGER;
+    set_deadline(connection, now + SERVER_LINGER);
+    set_reading(connection, true);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void server_connection_close(struct server_connection *connection)
+{
+    struct server *server = connection->server;
+    if (connection->phase == CONNECTION_CLOSED)
+        return;
+    connection->phase = CONNECTION_CLOSED;
+    if (connection->write)
+        connection->write->connection = NULL;
+    connection->write = NULL;
+    server_connection_untouch(connection);
+    wheel_cancel(&server->connection_timers, &connection->timer);
+    server_exchange_abandon(connection);
+    buffer_fini(&connection->input);
+
+    *connection->link = connection->next;
+    if (connection->next)
+        connection->next->link = connection->link;
+    if (connection->is_refused)
+        server->refused--;
+    else
+        server->clients--;
+    uv_close(&connection->uv.handle, on_closed);
+}
+
+/* ---- the turn ---- */
+
+void server_connection_start(struct server_connection *connection)
+{
+    struct server *server = connection->server;
+    connection->next = server->connections;
+    connection->link = &server->connections;
+    if (server->connections)
+        server->connections->link = &connection->next;
+    server->connections = connection;
+    connection->uv.handle.data = connection;
+    server_connection_touch(connection);
+}
+
+void server_connection_settle(struct server_connection *connection, int64_t now)
+{
+    if (connection->phase == CONNECTION_LINGER) {
+        if (connection->has_ended || connection->dropped > SERVER_LINGER_BYTES)
+            server_connection_close(connection);
+        return;
+    }
+    if (connection->input.size > 0 && !connection->is_partial)
+        take_kept(connection);
+    if (connection->phase == CONNECTION_LAST)
+        drop_input(connection);
+    if (!server_write_start(connection)) {
+        server_connection_close(connection);
+        return;
+    }
+    if (connection->phase == CONNECTION_LAST && connection->pipeline.queued == 0 &&
+        !connection->write) {
+        linger(connection, now);
+        return;
+    }
+    bool has_more = connection->input.size > 0 && !connection->is_partial;
+    bool may_take = server_connection_may_take(connection);
+    if (has_more && may_take)
+        server_connection_touch(connection); /* in the next turn, after others had theirs */
+    wait_for_next(connection, now);
+    set_reading(connection, may_take && !has_more);
+}

@@ -1,0 +1,131 @@
+/* The listening socket: it listens from when the stages behind can be asked, and accepts as many
+ * clients as the limits and the process's descriptors allow.
+ *
+ * When the process is out of descriptors, libuv gives up one it keeps in reserve, accepts and
+ * closes what waits, and so does not spin. */
+#include "common/server_private.h"
+
+#include "common/listener.h"
+#include "common/memory.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Of the listener, or of a connection that was not wanted: the handle is its first field. */
+static void on_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+/* One line a second at most: it may happen for every client. */
+static void complain(struct server *server, int error)
+{
+    int64_t now = clock_read(server->clock).mono;
+    if (server->complained != 0 && now - server->complained < SECOND)
+        return;
+    server->complained = now;
+    log_write(server->log, LOG_WARN, server->name, "accept-failed",
+              LOG_TEXT("error", uv_strerror(error)));
+}
+
+static void on_client(uv_stream_t *listener, int status)
+{
+    struct server *server = listener->data;
+    if (status < 0) {
+        complain(server, status);
+        return;
+    }
+    struct server_connection *connection = memory_alloc(1, sizeof(*connection));
+    connection->server = server;
+    if (server->is_unix)
+        uv_pipe_init(server->loop, &connection->uv.pipe, 0);
+    else
+        uv_tcp_init(server->loop, &connection->uv.tcp);
+    bool is_accepted = uv_accept(listener, &connection->uv.stream) == 0;
+    bool is_refused = server->clients >= server->limits.max_clients;
+    server->counters.refused_clients += is_refused;
+    if (!is_accepted || (is_refused && server->refused == SERVER_MAX_REFUSED)) {
+        uv_close(&connection->uv.handle, on_closed);
+        return;
+    }
+    if (!server->is_unix)
+        uv_tcp_nodelay(&connection->uv.tcp, 1); /* what is written is a whole turn's responses */
+
+    connection->is_refused = is_refused;
+    server_connection_start(connection);
+    if (is_refused) {
+        server->refused++;
+        server_exchange_refuse(connection, SERVER_TOO_MANY);
+    } else {
+        server->clients++;
+        server->counters.connections_total++;
+    }
+}
+
+static void clamp_clients(struct server *server)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return;
+    size_t room = limit.rlim_cur > 2 * SERVER_DESCRIPTORS
+                      ? (size_t)limit.rlim_cur - SERVER_DESCRIPTORS
+                      : (size_t)limit.rlim_cur / 2;
+    if (server->limits.max_clients <= room)
+        return;
+    log_write(server->log, LOG_WARN, server->name, "max-clients-lowered",
+              LOG_NUMBER("from", (int64_t)server->limits.max_clients),
+              LOG_NUMBER("to", (int64_t)room), LOG_NUMBER("descriptors", (int64_t)limit.rlim_cur));
+    server->limits.max_clients = room;
+}
+
+bool server_listen_init(struct server *server, int descriptor, struct error *error)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof(address);
+    server->is_unix = getsockname(descriptor, (struct sockaddr *)&address, &size) == 0 &&
+                      address.ss_family == AF_UNIX;
+    clamp_clients(server);
+    int result;
+    if (server->is_unix) {
+        uv_pipe_t *pipe = memory_alloc(1, sizeof(*pipe));
+        uv_pipe_init(server->loop, pipe, 0);
+        result = uv_pipe_open(pipe, descriptor);
+        server->listener = (uv_stream_t *)pipe;
+    } else {
+        uv_tcp_t *tcp = memory_alloc(1, sizeof(*tcp));
+        uv_tcp_init(server->loop, tcp);
+        result = uv_tcp_open(tcp, descriptor);
+        server->listener = (uv_stream_t *)tcp;
+    }
+    server->listener->data = server;
+    if (result == 0)
+        return true;
+    close(descriptor);
+    server_listen_close(server);
+    return error_set(error, "%s: %s cannot be listened on: %s", server->name, server->address,
+                     uv_strerror(result));
+}
+
+void server_listen_close(struct server *server)
+{
+    if (server->listener)
+        uv_close((uv_handle_t *)server->listener, on_closed);
+    server->listener = NULL;
+    server->is_listening = false;
+}
+
+void server_open(struct server *server)
+{
+    if (!server->listener)
+        return;
+    int result = uv_listen(server->listener, LISTENER_BACKLOG, on_client);
+    server->is_listening = result == 0;
+    if (server->is_listening)
+        log_write(server->log, LOG_INFO, server->name, "listening",
+                  LOG_TEXT("address", server->address));
+    else
+        log_write(server->log, LOG_ERROR, server->name, "listen-failed",
+                  LOG_TEXT("address", server->address), LOG_TEXT("error", uv_strerror(result)));
+}

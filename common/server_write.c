@@ -1,0 +1,99 @@
+/* The way out: what the system takes at once is written at once; the rest is moved aside, where it
+ * holds still until the loop has written it. */
+#include "common/server_private.h"
+
+#include "common/check.h"
+#include "common/memory.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#define MAX_RUNS (2 * SERVER_PIPELINE + 1)
+
+static void on_written(uv_write_t *request, int status)
+{
+    struct server_write *write = request->data;
+    struct server_connection *connection = write->connection;
+    server_output_fini(&write->output);
+    free(write);
+    if (!connection)
+        return;
+    connection->write = NULL;
+    if (status < 0)
+        server_connection_close(connection);
+    else
+        server_connection_touch(connection);
+}
+
+/* What is written needs no memory any more, and the next connection needs some: in a turn few
+ * buffers serve many connections. */
+static void recycle(struct server *server, struct server_output *output)
+{
+    struct buffer *bytes = &output->bytes;
+    if (server->spare_count < SERVER_SPARES && bytes->capacity > 0 &&
+        bytes->capacity <= SERVER_SPARE_SIZE) {
+        bytes->size = 0;
+        server->spares[server->spare_count++] = *bytes;
+        *bytes = (struct buffer){0};
+    }
+    server_output_fini(output);
+}
+
+/* `buffers` has room for MAX_RUNS: a response holds one value at most. */
+static unsigned fill(uv_buf_t *buffers, const struct server_output *output, size_t skip)
+{
+    struct bytes runs[MAX_RUNS];
+    CHECK(2 * output->part_count + 1 <= MAX_RUNS);
+    size_t count = server_output_runs(output, skip, runs);
+    for (size_t i = 0; i < count; i++)
+        buffers[i] = uv_buf_init((char *)(uintptr_t)runs[i].data, (unsigned)runs[i].size);
+    return (unsigned)count;
+}
+
+static bool write_rest(struct server_connection *connection, size_t written)
+{
+    struct server_write *write = memory_alloc(1, sizeof(*write));
+    write->output = connection->pipeline.output;
+    connection->pipeline.output = (struct server_output){0};
+    write->request.data = write;
+
+    uv_buf_t buffers[MAX_RUNS];
+    unsigned count = fill(buffers, &write->output, written);
+    if (uv_write(&write->request, &connection->uv.stream, buffers, count, on_written) != 0) {
+        server_output_fini(&write->output);
+        free(write);
+        return false;
+    }
+    write->connection = connection;
+    connection->write = write;
+    connection->unsent = SIZE_MAX;
+    return true;
+}
+
+bool server_write_start(struct server_connection *connection)
+{
+    struct server_pipeline *pipeline = &connection->pipeline;
+    size_t size = server_output_size(&pipeline->output);
+    if (size > 0 && !connection->write) {
+        uv_buf_t buffers[MAX_RUNS];
+        unsigned count = fill(buffers, &pipeline->output, 0);
+        int result = uv_try_write(&connection->uv.stream, buffers, count);
+        if (result < 0 && result != UV_EAGAIN)
+            return false;
+        size_t written = result > 0 ? (size_t)result : 0;
+        if (written < size)
+            return write_rest(connection, written);
+        recycle(connection->server, &pipeline->output);
+    }
+    if (!connection->write)
+        pipeline->unwritten = 0;
+    return true;
+}
+
+bool server_write_has_moved(struct server_connection *connection)
+{
+    size_t unsent = uv_stream_get_write_queue_size(&connection->uv.stream);
+    bool has_moved = unsent < connection->unsent;
+    connection->unsent = unsent;
+    return has_moved;
+}
