@@ -54,8 +54,8 @@ struct topology {
 
 struct topology_draft; /* parsed, not yet checked */
 
-/* `text` is foreign bytes of any kind. `kinds` are those that exist (constant, kept). NULL on
- * error. */
+/* `text` is foreign bytes of any kind. `kinds` are those that exist; what they point to is constant
+ * and outlives the topology. NULL on error. */
 struct topology_draft *topology_parse(const char *file, const char *text, size_t size,
                                       const struct kind_spec *const *kinds, size_t kind_count,
                                       struct error *error);

@@ -1,5 +1,5 @@
-/* topology_check: the rules that stages must obey, each alone and towards each other. What is left
- * to divide and to place has files of its own. */
+/* topology_check: the steps of the check, and the first of them, how stages are linked: addresses,
+ * who asks whom. Settings and placement have files of their own. */
 #include "common/topology.h"
 
 #include "common/listener.h"
@@ -21,20 +21,21 @@ static const char inproc[] = "inproc://";
 static bool check_serve_address(const struct topology_draft *draft, const char *stage,
                                 const struct draft_text *address)
 {
-    const char *name = address->text + strlen(inproc);
+    const size_t prefix = strlen(inproc);
+    const char *text = address->text;
 
-    if (strncmp(address->text, inproc, strlen(inproc)) != 0)
+    if (strncmp(text, inproc, prefix) != 0)
         return draft_refuse(draft, address->place, stage, "serves",
                             "must be inproc://NAME; links between processes (ipc://, tcp://) "
                             "cannot be made yet");
-    if (*name == '\0' || strlen(address->text) > MAX_ADDRESS || strpbrk(name, " \""))
+    if (!text[prefix] || strlen(text) > MAX_ADDRESS || strchr(text, ' '))
         return draft_refuse(draft, address->place, stage, "serves",
                             "must be inproc:// and a name without spaces, of %d bytes at most",
                             MAX_ADDRESS);
     return true;
 }
 
-static bool check_links(const struct topology_draft *draft, const struct draft_stage *stage)
+static bool check_addresses(const struct topology_draft *draft, const struct draft_stage *stage)
 {
     const struct draft_list *serves = &stage->serves;
     struct error reason;
@@ -55,20 +56,6 @@ static bool check_links(const struct topology_draft *draft, const struct draft_s
                             "is missing: an address as 127.0.0.1:8080, [::1]:8080 or unix:/path");
     return listener_check_address(stage->listen.text, &reason) ||
            draft_refuse(draft, stage->listen.place, stage->name, "listen", "%s", reason.text);
-}
-
-static bool check_settings(const struct topology_draft *draft, const struct draft_stage *stage)
-{
-    for (size_t i = 0; stage->kind->settings[i].name; i++) {
-        const struct setting_spec *spec = &stage->kind->settings[i];
-        const struct draft_text *setting = &stage->settings[i];
-        struct error reason;
-        if (spec->is_required && !setting->text)
-            return draft_refuse(draft, stage->place, stage->name, spec->name, "is missing");
-        if (spec->check && setting->text && !spec->check(setting->text, &reason))
-            return draft_refuse(draft, setting->place, stage->name, spec->name, "%s", reason.text);
-    }
-    return true;
 }
 
 static bool find_asked(const struct topology_draft *draft, const struct draft_stage *stage,
@@ -143,7 +130,7 @@ static bool claim_address(const struct topology_draft *draft, struct claim *clai
     return true;
 }
 
-static bool check_addresses(const struct topology_draft *draft)
+static bool check_unique(const struct topology_draft *draft)
 {
     size_t most = 0, count = 0;
     bool is_fine = true;
@@ -164,7 +151,7 @@ static bool check_addresses(const struct topology_draft *draft)
     return is_fine;
 }
 
-bool draft_check_rules(const struct topology_draft *draft, struct topology *topology)
+bool draft_check_links(const struct topology_draft *draft, struct topology *topology)
 {
     topology->stage_count = draft->stage_count;
     topology->stages =
@@ -175,14 +162,13 @@ bool draft_check_rules(const struct topology_draft *draft, struct topology *topo
                                                       .kind = stage->kind,
                                                       .line = stage->place.line,
                                                       .listen = stage->listen.text};
-        if (!check_links(draft, stage) || !check_settings(draft, stage) ||
-            !find_asked(draft, stage, &topology->stages[i].asks))
+        if (!check_addresses(draft, stage) || !find_asked(draft, stage, &topology->stages[i].asks))
             return false;
     }
     for (size_t i = 0; i < draft->stage_count; i++)
         if (!check_cycle(draft, topology, i))
             return false;
-    return check_addresses(draft);
+    return check_unique(draft);
 }
 
 static bool check_drain_timeout(const struct topology_draft *draft, struct topology *topology)
@@ -203,7 +189,7 @@ struct topology *topology_check(struct topology_draft **draft, struct error *err
     (*draft)->error = error;
     topology->file = (*draft)->file;
     topology->arena = (*draft)->arena;
-    if (!draft_check_rules(*draft, topology) || !draft_divide(*draft, topology) ||
+    if (!draft_check_links(*draft, topology) || !draft_divide(*draft, topology) ||
         !draft_place_instances(*draft, topology) || !check_drain_timeout(*draft, topology))
         topology_destroy(&topology);
     (*draft)->arena = NULL; /* the topology's, or freed with it */

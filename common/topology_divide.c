@@ -1,4 +1,5 @@
-/* The instances of each stage, and what each of them gets of the stage's limits. */
+/* The second step of topology_check: the instances of each stage and their settings, with what each
+ * gets of the limits that are the stage's as a whole. */
 #include "common/check.h"
 #include "common/listener.h"
 #include "common/text.h"
@@ -55,20 +56,25 @@ static bool count_instances(const struct topology_draft *draft, const struct dra
     return true;
 }
 
-/* One setting of all instances of a stage. */
+/* One setting of all instances of a stage; first its type, then what the kind itself checks. */
 static bool share_setting(const struct topology_draft *draft, const struct draft_stage *stage,
                           size_t setting, struct topology_instance *instances, size_t count)
 {
     const struct setting_spec *spec = &stage->kind->settings[setting];
     struct draft_text written = stage->settings[setting];
     int64_t number, parts = spec->is_divided ? (int64_t)count : 1;
+    struct error reason;
 
+    if (!written.text && spec->is_required)
+        return draft_refuse(draft, stage->place, stage->name, spec->name, "is missing");
     if (!written.text)
         written = (struct draft_text){spec->preset, stage->place};
     if (!written.text)
         return true;
     if (!parse_number(draft, stage->name, spec, &written, &number))
         return false;
+    if (spec->check && !spec->check(written.text, &reason))
+        return draft_refuse(draft, written.place, stage->name, spec->name, "%s", reason.text);
     if (spec->is_divided && number < parts)
         return draft_refuse(draft, written.place, stage->name, spec->name,
                             "%s shared among %zu instances leaves less than 1 for each",

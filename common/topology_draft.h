@@ -81,7 +81,7 @@ struct draft_stage *draft_add_stage(struct topology_draft *draft, const char *na
                                     struct draft_place place, const struct kind_spec *kind);
 
 /* The three steps of topology_check, in order. Each fills in its part of `topology`. */
-bool draft_check_rules(const struct topology_draft *draft, struct topology *topology);
+bool draft_check_links(const struct topology_draft *draft, struct topology *topology);
 bool draft_divide(const struct topology_draft *draft, struct topology *topology);
 bool draft_place_instances(const struct topology_draft *draft, struct topology *topology);
 

@@ -360,8 +360,9 @@ struct topology_draft *topology_parse(const char *file, const char *text, size_t
 
     draft->arena = topology_arena_create();
     draft->file = topology_arena_copy(draft->arena, file);
-    draft->kinds = kinds;
     draft->kind_count = kind_count;
+    draft->kinds = memcpy(topology_arena_take(draft->arena, kind_count, sizeof *kinds), kinds,
+                          kind_count * sizeof *kinds);
     draft->error = error;
     if (!topology_yaml_load(&document, file, text, size, error)) {
         topology_draft_destroy(&draft);

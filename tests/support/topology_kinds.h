@@ -3,7 +3,9 @@
 #ifndef WEIR_TESTS_TOPOLOGY_KINDS_H
 #define WEIR_TESTS_TOPOLOGY_KINDS_H
 
+#include "common/check.h"
 #include "common/settings.h"
+#include "common/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +13,15 @@
 static bool check_url(const char *text, struct error *error)
 {
     return strncmp(text, "redis://", 8) == 0 || error_set(error, "must begin with redis://");
+}
+
+/* Relies on being called with what is a number. */
+static bool check_connections(const char *text, struct error *error)
+{
+    int64_t count;
+
+    CHECK(text_parse_count(text, &count));
+    return count <= 64 || error_set(error, "at most 64");
 }
 
 static const char *conceal_url(const char *text, char *out, size_t size)
@@ -41,7 +52,7 @@ static const struct setting_spec fetcher_settings[] = {
      .check = check_url,
      .conceal = conceal_url},
     {.name = "password", .type = SETTING_SECRET},
-    {.name = "connections", .type = SETTING_COUNT, .preset = "2"},
+    {.name = "connections", .type = SETTING_COUNT, .preset = "2", .check = check_connections},
     {.name = NULL},
 };
 

@@ -14,6 +14,9 @@
 /* A cache on line 2, with one more setting, and what it asks. */
 #define CACHE_WITH(setting)                                                                        \
     "stages:\n  cache: {kind: cache, serves: inproc://cache, asks: redis, " setting "}\n" REDIS
+#define REDIS_WITH(setting)                                                                        \
+    "stages:\n  redis: {kind: redis-fetcher, serves: inproc://redis, url: 'redis://h', " setting   \
+    "}\n"
 #define CACHE_SERVES(serves)                                                                       \
     "stages:\n  cache: {kind: cache, serves: " serves ", asks: redis}\n" REDIS
 #define ADMIN(settings) "stages:\n  admin: {kind: admin, " settings "}\n"
@@ -222,6 +225,9 @@ static void test_values(void **state)
          "t.yml:2: redis.url: is missing"},
         {"stages:\n  redis: {kind: redis-fetcher, serves: inproc://redis, url: 'http://me:pw@h'}\n",
          "t.yml:2: redis.url: must begin with redis://"},
+        {REDIS_WITH("connections: 65"), "t.yml:2: redis.connections: at most 64"},
+        {REDIS_WITH("connections: x"),
+         "t.yml:2: redis.connections: \"x\" is not a whole number from 1 to 2147483647"},
         {ADMIN("listen: '127.0.0.1:1', instances: 0"),
          "t.yml:2: admin.instances: \"0\" is not a whole number from 1 to 64"},
         {ADMIN("listen: '127.0.0.1:1', instances: 65"),
