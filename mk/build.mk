@@ -24,7 +24,7 @@ LINK    = $(CC) -pthread $($(VARIANT)-ldflags) $(LDFLAGS)
 sources  := $(wildcard common/*.c stages/*.c stages/*/*.c)
 support  := $(filter-out %_main.c,$(wildcard tests/support/*.c))
 programs := $(wildcard tests/support/*_main.c)
-tests    := $(wildcard tests/unit/*_test.c tests/stage/*_test.c tests/system/*_test.c)
+tests    := $(foreach kind,unit stage system,$(sort $(wildcard tests/$(kind)/*_test.c)))
 fuzzers  := $(wildcard tests/fuzz/*_fuzz.c)
 benches  := $(wildcard tests/bench/*.c)
 

@@ -10,7 +10,8 @@ run: $(WEIR)
 ## make test           build and run every test; ONLY=regex runs those whose name matches
 test: $(WEIR) $(TESTS) $(PROGRAMS) $(FUZZERS)
 	$(Q)WEIR_BINARY=$(CURDIR)/$(WEIR) WEIR_VARIANT=$(VARIANT) WEIR_TOPOLOGIES=tests/topologies \
-	    tests/run $(B) $(TESTS) $(FUZZERS)
+	    tests/run $(B) $(filter-out $(B)/tests/system/%,$(TESTS)) $(FUZZERS) \
+	        $(filter $(B)/tests/system/%,$(TESTS))
 
 ## make test-asan      the same under AddressSanitizer and UndefinedBehaviorSanitizer
 ## make test-tsan      the same under ThreadSanitizer
@@ -54,7 +55,7 @@ check-layers:
 	$(Q)tests/check-layers
 
 ## make lint           clang-tidy and cppcheck; every finding is an error
-lint: $(B)/default_topology.c
+lint:
 	$(Q)scripts/lint $(LIB_CFLAGS) $(LLHTTP_CFLAGS) $(TEST_CFLAGS)
 
 ## make clean          remove build/
