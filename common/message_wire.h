@@ -5,6 +5,8 @@
 
 #include "common/message.h"
 
+#include <string.h>
+
 /* Bytes of each record, as far as its key or its value. */
 enum {
     HELLO_SIZE = 1 + 8 + 1,
@@ -16,7 +18,17 @@ enum {
     FAIL_SIZE = 1 + 1 + 8,
 };
 
-/* ---- little-endian integers: compilers make one load or store of each of these ---- */
+/* ---- little-endian integers ---- */
+
+/* Swapped where the machine is big-endian, and copied: written out byte by byte, gcc 12 makes a
+ * vector of them first. */
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define LITTLE_U32(value) __builtin_bswap32(value)
+#define LITTLE_U64(value) __builtin_bswap64(value)
+#else
+#define LITTLE_U32(value) (value)
+#define LITTLE_U64(value) (value)
+#endif
 
 static inline char *put_u8(char *at, unsigned value)
 {
@@ -26,14 +38,16 @@ static inline char *put_u8(char *at, unsigned value)
 
 static inline char *put_u32(char *at, uint32_t value)
 {
-    for (int i = 0; i < 4; i++)
-        at[i] = (char)(value >> (8 * i));
-    return at + 4;
+    value = LITTLE_U32(value);
+    memcpy(at, &value, sizeof value);
+    return at + sizeof value;
 }
 
 static inline char *put_u64(char *at, uint64_t value)
 {
-    return put_u32(put_u32(at, (uint32_t)value), (uint32_t)(value >> 32));
+    value = LITTLE_U64(value);
+    memcpy(at, &value, sizeof value);
+    return at + sizeof value;
 }
 
 static inline uint8_t get_u8(const char *at)
@@ -43,13 +57,16 @@ static inline uint8_t get_u8(const char *at)
 
 static inline uint32_t get_u32(const char *at)
 {
-    const unsigned char *byte = (const unsigned char *)at;
-    return byte[0] | (uint32_t)byte[1] << 8 | (uint32_t)byte[2] << 16 | (uint32_t)byte[3] << 24;
+    uint32_t value;
+    memcpy(&value, at, sizeof value);
+    return LITTLE_U32(value);
 }
 
 static inline uint64_t get_u64(const char *at)
 {
-    return get_u32(at) | (uint64_t)get_u32(at + 4) << 32;
+    uint64_t value;
+    memcpy(&value, at, sizeof value);
+    return LITTLE_U64(value);
 }
 
 #endif

@@ -1,6 +1,8 @@
 /* An asker and a server, joined by a wire that can lose, repeat, cut and stand still, under a false
  * clock. Whatever happens, every ask that was taken is answered exactly once, and with its own
- * answer. */
+ * answer.
+ *
+ * Longer than a file should be, because the single cases and the schedules share one pair. */
 #include "common/link_asker.h"
 #include "common/link_server.h"
 #include "common/memory.h"
