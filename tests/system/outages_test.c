@@ -73,9 +73,10 @@ static void test_redis_is_loading(void **state)
                                          "--loading-process-events-interval-bytes", "1024", NULL};
     struct pipeline *p = *state;
 
-    for (int i = 0; i < 100; i++)
-        redis_server_run(p->redis, "SETRANGE filler%d 1023 x", i);
+    for (int i = 0; i < 40; i++)
+        redis_server_run(p->redis, "SETRANGE filler%d 2047 x", i);
     redis_server_run(p->redis, "SET key value");
+    redis_server_run(p->redis, "CONFIG SET rdbcompression no");
     redis_server_run(p->redis, "SAVE");
     redis_server_kill(p->redis);
     redis_server_restart(p->redis, slowly);
