@@ -133,10 +133,10 @@ static enum http_verdict check_fields(const struct fields *fields, struct http_r
         return http_refuse(request, HTTP_BAD, 400, "exactly one Host is needed");
     if (fields->lengths > 1 || (fields->lengths == 1 && !fields->is_length_good))
         return http_refuse(request, HTTP_BAD, 400, "the Content-Length is malformed or repeated");
-    if (fields->codings > 0 && (fields->lengths > 0 || request->is_old))
+    if (fields->codings > 1 || (fields->codings == 1 && (fields->lengths > 0 || request->is_old)))
         return http_refuse(request, HTTP_BAD, 400,
-                           "Transfer-Encoding stands beside Content-Length or in HTTP/1.0");
-    if (fields->codings > 1 || (fields->codings == 1 && !fields->is_chunked))
+                           "Transfer-Encoding is repeated, beside Content-Length, or in HTTP/1.0");
+    if (fields->codings == 1 && !fields->is_chunked)
         return http_refuse(request, HTTP_BAD, 501,
                            "no Transfer-Encoding but chunked is understood");
     return HTTP_READY;

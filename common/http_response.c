@@ -24,8 +24,9 @@ struct status_row {
     {                                                                                              \
         status, TEXT("HTTP/1.1 " #status " " reason "\r\nDate: "), TEXT(field)                     \
     }
-#define RETRY "Retry-After: 1\r\n" /* seconds: weir's own timeouts and reconnects are about that   \
-                                    */
+#define RETRY                                                                                      \
+    "Retry-After: 1\r\n" /* seconds: weir's own timeouts and reconnects are about that             \
+                          */
 
 static const struct status_row statuses[HTTP_STATUSES] = {
     STATUS(200, "OK", ""),
@@ -97,7 +98,7 @@ static char *put_number(char *at, size_t number)
 #define PUT_TEXT(at, text) put((at), (text), sizeof(text) - 1)
 
 void http_format_head(struct buffer *out, struct http_date *date, int64_t wall, int status,
-                      const char *type, size_t length, struct http_manner manner)
+                      const char *type, size_t length, enum http_connection connection)
 {
     if (date->second != wall / SECOND || date->text[0] == 0)
         set_date(date, wall / SECOND);
@@ -113,29 +114,10 @@ void http_format_head(struct buffer *out, struct http_date *date, int64_t wall, 
     at = put_number(at, length);
     at = PUT_TEXT(at, "\r\n");
     at = put(at, row->field.data, row->field.size);
-    if (manner.closes)
+    if (connection == HTTP_CLOSES)
         at = PUT_TEXT(at, "Connection: close\r\n");
-    else if (manner.is_old)
+    else if (connection == HTTP_STAYS_OPEN)
         at = PUT_TEXT(at, "Connection: keep-alive\r\n");
     at = PUT_TEXT(at, "\r\n");
     out->size += (size_t)(at - start);
-}
-
-void http_format_text(struct buffer *out, struct http_date *date, int64_t wall, int status,
-                      const char *type, struct bytes body, struct http_manner manner)
-{
-    http_format_head(out, date, wall, status, type, body.size, manner);
-    if (!manner.is_head)
-        buffer_append(out, body.data, body.size);
-}
-
-void http_format_error(struct buffer *out, struct http_date *date, int64_t wall, int status,
-                       const char *text, struct http_manner manner)
-{
-    size_t size = strlen(text);
-    http_format_head(out, date, wall, status, "text/plain; charset=utf-8", size + 1, manner);
-    if (!manner.is_head) {
-        buffer_append(out, text, size);
-        buffer_append(out, "\n", 1);
-    }
 }

@@ -1,4 +1,4 @@
-/* HTTP responses: their heads, their errors, and which they are.
+/* HTTP responses (RFC 9110, RFC 9112): their heads.
  *
  * The statuses that weir sends stand in one table, with the reason phrase and the field that the
  * RFC wants beside each. */
@@ -19,11 +19,11 @@ struct http_date {
     char text[HTTP_DATE_SIZE];
 };
 
-/* How the client wants, and shall have, its response. */
-struct http_manner {
-    bool is_head; /* the head alone, as the answer to HEAD */
-    bool is_old;  /* HTTP/1.0: that the connection stays open must be said */
-    bool closes;  /* the connection ends behind this response */
+/* What is said about the connection. */
+enum http_connection {
+    HTTP_AS_USUAL,   /* nothing: it stays open, as HTTP/1.1 expects */
+    HTTP_STAYS_OPEN, /* as HTTP/1.0 must be told */
+    HTTP_CLOSES      /* behind this response */
 };
 
 #define HTTP_STATUSES 14
@@ -34,14 +34,6 @@ int http_status_at(size_t index);
 
 /* Appends the head of a response whose body has `length` bytes. `wall` is ns since 1970. */
 void http_format_head(struct buffer *out, struct http_date *date, int64_t wall, int status,
-                      const char *type, size_t length, struct http_manner manner);
-
-/* Appends a whole response of plain text. */
-void http_format_text(struct buffer *out, struct http_date *date, int64_t wall, int status,
-                      const char *type, struct bytes body, struct http_manner manner);
-
-/* The same for an error: `text` is one line, without its newline. */
-void http_format_error(struct buffer *out, struct http_date *date, int64_t wall, int status,
-                       const char *text, struct http_manner manner);
+                      const char *type, size_t length, enum http_connection connection);
 
 #endif

@@ -4,25 +4,17 @@
  * its reactor's thread; keeps nothing of a request itself. */
 #include "stages/http_frontend/http_frontend.h"
 
-#include "common/check.h"
-#include "common/http.h"
 #include "common/http_percent.h"
-#include "common/http_response.h"
+#include "common/http_server.h"
 #include "common/memory.h"
-#include "common/server.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-
-#define VALUE_TYPE "application/octet-stream"
 
 struct http_frontend {
     struct server *server;
     struct ask_port *asks;
-    struct clock *clock;
-    struct http_date date;
-    uint64_t responses[HTTP_STATUSES]; /* by http_status_index */
-    char key[HTTP_MAX_TARGET];         /* decoded, until it has been asked for */
+    struct http_server http;
+    char key[HTTP_MAX_TARGET]; /* decoded, until it has been asked for */
 };
 
 static const char usage[] = "This is weir, a cache in front of Redis.\n"
@@ -44,95 +36,49 @@ static const struct failure {
     [STATUS_TIMEOUT] = {504, "Redis did not answer in time"},
 };
 
-/* How a request wants its response, kept with it as a number. */
-static uint32_t form_of(const struct http_request *request)
-{
-    return (uint32_t)request->is_head | (uint32_t)request->is_old << 1;
-}
-
-static struct http_manner manner_of(uint32_t form, bool closes)
-{
-    return (struct http_manner){.is_head = form & 1, .is_old = form & 2, .closes = closes};
-}
-
-static void count(struct http_frontend *http, int status)
-{
-    http->responses[http_status_index(status)]++;
-}
-
-static void reply_error(struct http_frontend *http, int status, const char *text,
-                        struct http_manner manner, struct buffer *out)
-{
-    count(http, status);
-    http_format_error(out, &http->date, clock_read(http->clock).wall, status, text, manner);
-}
-
-static enum server_take refuse_request(struct http_frontend *http, struct bytes input,
-                                       const struct http_request *request, int status,
-                                       const char *text, struct server_taken *taken,
-                                       struct buffer *reply)
-{
-    taken->size = input.size;
-    taken->is_last = true;
-    reply_error(http, status, text, manner_of(form_of(request), true), reply);
-    return SERVER_REPLY;
-}
-
 static enum server_take take(void *owner, struct bytes input, struct server_taken *taken,
                              struct buffer *reply)
 {
-    struct http_frontend *http = owner;
+    struct http_frontend *frontend = owner;
+    struct http_server *http = &frontend->http;
     struct http_request request;
-    switch (http_parse(input, &request)) {
-    case HTTP_MORE:
-        return SERVER_MORE;
-    case HTTP_BAD:
-    case HTTP_TOO_BIG:
-        return refuse_request(http, input, &request, request.status, request.problem, taken, reply);
-    case HTTP_READY:
-        break;
-    }
-    taken->size = request.size;
-    taken->is_last = !request.keeps_alive;
-    taken->form = form_of(&request);
+    enum server_take outcome = http_server_take(http, input, &request, taken, reply);
+    if (outcome != SERVER_ASK)
+        return outcome;
     if (request.path.size == 0) {
-        count(http, 200);
-        http_format_text(reply, &http->date, clock_read(http->clock).wall, 200,
-                         "text/plain; charset=utf-8", bytes_of_text(usage),
-                         manner_of(taken->form, taken->is_last));
+        http_server_text(http, 200, HTTP_PLAIN, bytes_of_text(usage), taken->form, taken->is_last,
+                         reply);
         return SERVER_REPLY;
     }
     taken->key = request.path;
-    if (memchr(request.path.data, '%', request.path.size)) {
-        taken->key.data = http->key;
-        if (!http_percent_decode(request.path, http->key, &taken->key.size))
-            return refuse_request(http, input, &request, 400,
-                                  "a % in the path is not followed by two hex digits", taken,
-                                  reply);
-    }
+    if (!memchr(request.path.data, '%', request.path.size))
+        return SERVER_ASK;
+    taken->key.data = frontend->key;
+    if (!http_percent_decode(request.path, frontend->key, &taken->key.size))
+        return http_server_reject(http, 400, "a % in the path is not followed by two hex digits",
+                                  taken, reply);
     return SERVER_ASK;
 }
 
 static enum status ask(void *owner, uint64_t token, struct bytes key, int64_t deadline)
 {
-    struct http_frontend *http = owner;
-    return port_ask(http->asks, token, key, deadline);
+    struct http_frontend *frontend = owner;
+    return port_ask(frontend->asks, token, key, deadline);
 }
 
 static void respond(void *owner, uint32_t form, bool closes, const struct answer *answer,
                     struct server_output *out)
 {
-    struct http_frontend *http = owner;
-    struct http_manner manner = manner_of(form, closes);
+    struct http_frontend *frontend = owner;
+    struct http_server *http = &frontend->http;
     if (answer->status != STATUS_VALUE) {
         const struct failure *failure = &failures[answer->status];
-        reply_error(http, failure->status, failure->text, manner, &out->bytes);
+        http_server_error(http, failure->status, failure->text, form, closes, &out->bytes);
         return;
     }
-    count(http, 200);
-    http_format_head(&out->bytes, &http->date, clock_read(http->clock).wall, 200, VALUE_TYPE,
-                     answer_bytes(answer).size, manner);
-    if (manner.is_head)
+    http_server_head(http, 200, "application/octet-stream", answer_bytes(answer).size, form, closes,
+                     &out->bytes);
+    if (http_server_is_head(form))
         return;
     if (answer->value)
         server_output_add_value(out, answer->value);
@@ -142,12 +88,8 @@ static void respond(void *owner, uint32_t form, bool closes, const struct answer
 
 static void refuse(void *owner, enum server_refusal refusal, struct buffer *out)
 {
-    struct http_frontend *http = owner;
-    struct http_manner manner = {.closes = true};
-    if (refusal == SERVER_TOO_MANY)
-        reply_error(http, 503, "too many clients are connected, try again later", manner, out);
-    else
-        reply_error(http, 408, "the request did not arrive in time", manner, out);
+    struct http_frontend *frontend = owner;
+    http_server_refuse(&frontend->http, refusal, out);
 }
 
 static const struct server_protocol protocol = {
@@ -162,80 +104,75 @@ static const struct server_protocol protocol = {
 
 static void destroy(void **stage)
 {
-    struct http_frontend *http = *stage;
+    struct http_frontend *frontend = *stage;
     *stage = NULL;
-    if (!http)
+    if (!frontend)
         return;
-    server_destroy(&http->server);
-    free(http);
+    server_destroy(&frontend->server);
+    free(frontend);
 }
 
 static void *create(const struct stage_setup *setup, struct error *error)
 {
-    struct http_frontend *http = memory_alloc(1, sizeof(*http));
-    http->asks = setup->asks;
-    http->clock = setup->clock;
+    struct http_frontend *frontend = memory_alloc(1, sizeof(*frontend));
+    frontend->asks = setup->asks;
+    frontend->http.clock = setup->clock;
     struct server_limits limits = server_limits_of(setup->settings);
-    http->server = server_create(setup, &limits, &protocol, http, error);
-    void *stage = http;
-    if (!http->server)
+    frontend->server = server_create(setup, &limits, &protocol, frontend, error);
+    void *stage = frontend;
+    if (!frontend->server)
         destroy(&stage);
     return stage;
 }
 
 static void on_open(void *stage, struct moment now)
 {
-    struct http_frontend *http = stage;
+    struct http_frontend *frontend = stage;
     (void)now;
-    server_open(http->server);
+    server_open(frontend->server);
 }
 
 static void on_answer(void *stage, struct moment now, uint64_t token, const struct answer *answer)
 {
-    struct http_frontend *http = stage;
+    struct http_frontend *frontend = stage;
     (void)now;
-    server_answer(http->server, token, answer);
+    server_answer(frontend->server, token, answer);
 }
 
 static int64_t on_turn(void *stage, struct moment now)
 {
-    struct http_frontend *http = stage;
-    return server_on_turn(http->server, now);
+    struct http_frontend *frontend = stage;
+    return server_on_turn(frontend->server, now);
 }
 
 static void measure(void *stage, struct moment now, struct metrics *metrics)
 {
-    struct http_frontend *http = stage;
+    struct http_frontend *frontend = stage;
     (void)now;
-    for (size_t i = 0; i < HTTP_STATUSES; i++) {
-        char labels[32];
-        snprintf(labels, sizeof(labels), "status=\"%d\"", http_status_at(i));
-        metrics_counter(metrics, "weir_http_requests_total", "Requests answered.", labels,
-                        http->responses[i]);
-    }
-    server_measure(http->server, metrics);
+    http_server_measure(&frontend->http, protocol.name, metrics);
+    server_measure(frontend->server, metrics);
 }
 
 static const char *unready(void *stage, struct moment now)
 {
-    struct http_frontend *http = stage;
+    struct http_frontend *frontend = stage;
     (void)now;
-    if (!http->asks->is_open(http->asks))
+    if (!frontend->asks->is_open(frontend->asks))
         return "has no session with the stage it asks";
-    return server_unready(http->server);
+    return server_unready(frontend->server);
 }
 
 static void drain(void *stage, struct moment now)
 {
-    struct http_frontend *http = stage;
+    struct http_frontend *frontend = stage;
     (void)now;
-    server_drain(http->server);
+    server_drain(frontend->server);
 }
 
 static bool is_drained(void *stage)
 {
-    struct http_frontend *http = stage;
-    return server_is_drained(http->server);
+    struct http_frontend *frontend = stage;
+    return server_is_drained(frontend->server);
 }
 
 static const struct setting_spec settings[] = {SERVER_SETTINGS, {0}};

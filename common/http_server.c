@@ -1,0 +1,84 @@
+#include "common/http_server.h"
+
+#include <stdio.h>
+
+/* struct server_taken's form, for HTTP. */
+#define FORM_HEAD 1u
+#define FORM_OLD  2u
+
+bool http_server_is_head(uint32_t form)
+{
+    return form & FORM_HEAD;
+}
+
+void http_server_head(struct http_server *http, int status, const char *type, size_t length,
+                      uint32_t form, bool closes, struct buffer *out)
+{
+    http->responses[http_status_index(status)]++;
+    enum http_connection connection = closes            ? HTTP_CLOSES
+                                      : form & FORM_OLD ? HTTP_STAYS_OPEN
+                                                        : HTTP_AS_USUAL;
+    http_format_head(out, &http->date, clock_read(http->clock).wall, status, type, length,
+                     connection);
+}
+
+void http_server_text(struct http_server *http, int status, const char *type, struct bytes body,
+                      uint32_t form, bool closes, struct buffer *out)
+{
+    http_server_head(http, status, type, body.size, form, closes, out);
+    if (!http_server_is_head(form))
+        buffer_append(out, body.data, body.size);
+}
+
+void http_server_error(struct http_server *http, int status, const char *text, uint32_t form,
+                       bool closes, struct buffer *out)
+{
+    struct bytes line = bytes_of_text(text);
+    http_server_head(http, status, HTTP_PLAIN, line.size + 1, form, closes, out);
+    if (http_server_is_head(form))
+        return;
+    buffer_append(out, line.data, line.size);
+    buffer_append(out, "\n", 1);
+}
+
+enum server_take http_server_reject(struct http_server *http, int status, const char *text,
+                                    struct server_taken *taken, struct buffer *reply)
+{
+    taken->is_last = true;
+    http_server_error(http, status, text, taken->form, true, reply);
+    return SERVER_REPLY;
+}
+
+enum server_take http_server_take(struct http_server *http, struct bytes input,
+                                  struct http_request *request, struct server_taken *taken,
+                                  struct buffer *reply)
+{
+    enum http_verdict verdict = http_parse(input, request);
+    if (verdict == HTTP_MORE)
+        return SERVER_MORE;
+    taken->form = (request->is_head ? FORM_HEAD : 0) | (request->is_old ? FORM_OLD : 0);
+    taken->size = verdict == HTTP_READY ? request->size : input.size;
+    taken->is_last = !request->keeps_alive;
+    if (verdict == HTTP_READY)
+        return SERVER_ASK;
+    return http_server_reject(http, request->status, request->problem, taken, reply);
+}
+
+void http_server_refuse(struct http_server *http, enum server_refusal refusal, struct buffer *out)
+{
+    if (refusal == SERVER_TOO_MANY)
+        http_server_error(http, 503, "too many clients are connected, try again later", 0, true,
+                          out);
+    else
+        http_server_error(http, 408, "the request did not arrive in time", 0, true, out);
+}
+
+void http_server_measure(const struct http_server *http, const char *name, struct metrics *metrics)
+{
+    char full_name[64], labels[32];
+    snprintf(full_name, sizeof(full_name), "weir_%s_requests_total", name);
+    for (size_t i = 0; i < HTTP_STATUSES; i++) {
+        snprintf(labels, sizeof(labels), "status=\"%d\"", http_status_at(i));
+        metrics_counter(metrics, full_name, "Requests answered.", labels, http->responses[i]);
+    }
+}

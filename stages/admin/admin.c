@@ -1,0 +1,237 @@
+/* Operations over HTTP. A request for /metrics or /readyz becomes a survey of all reactors; the
+ * answers are put together when the last has come, or when time is up. One request is in progress
+ * at a time, the others wait for their turn.
+ *
+ * Owns its server, its counters of statuses, and the survey; runs in its reactor's thread. */
+#include "stages/admin/admin.h"
+
+#include "common/http_server.h"
+#include "common/memory.h"
+#include "stages/admin/survey.h"
+
+#include <stdlib.h>
+
+struct admin {
+    struct server *server;
+    struct http_server http;
+    struct survey survey;
+    bool wants_readiness; /* the survey's question; else metrics */
+};
+
+/* For a handful of people and scrapers. */
+static const struct server_limits limits = {
+    .max_clients = 64,
+    .max_parallel = 1,
+    .max_waiting = 64,
+    .timeout = 1 * SECOND,
+    .head_timeout = 5 * SECOND,
+    .idle_timeout = 120 * SECOND, /* longer than the pause between two scrapes */
+    .send_timeout = 10 * SECOND,
+};
+
+#define KEY_METRICS "metrics"
+#define KEY_READY   "ready"
+
+static bool is_text(struct bytes bytes, const char *text)
+{
+    return bytes_are_equal(bytes, bytes_of_text(text));
+}
+
+static enum server_take take(void *owner, struct bytes input, struct server_taken *taken,
+                             struct buffer *reply)
+{
+    struct admin *admin = owner;
+    struct http_request request;
+    enum server_take outcome = http_server_take(&admin->http, input, &request, taken, reply);
+    if (outcome != SERVER_ASK)
+        return outcome;
+    if (is_text(request.path, "metrics")) {
+        taken->key = bytes_of_text(KEY_METRICS);
+        return SERVER_ASK;
+    }
+    if (is_text(request.path, "readyz")) {
+        taken->key = bytes_of_text(KEY_READY);
+        return SERVER_ASK;
+    }
+    if (is_text(request.path, "healthz"))
+        http_server_text(&admin->http, 200, HTTP_PLAIN, bytes_of_text("ok\n"), taken->form,
+                         taken->is_last, reply);
+    else
+        http_server_error(&admin->http, 404, "there are /metrics, /healthz and /readyz here",
+                          taken->form, taken->is_last, reply);
+    return SERVER_REPLY;
+}
+
+static enum status ask(void *owner, uint64_t token, struct bytes key, int64_t deadline)
+{
+    struct admin *admin = owner;
+    admin->wants_readiness = is_text(key, KEY_READY);
+    return survey_start(&admin->survey, token, key, deadline);
+}
+
+/* The form of a request says how it wants its response; what it asked for is known from the survey
+ * under way, for there is only one. */
+static void respond(void *owner, uint32_t form, bool closes, const struct answer *answer,
+                    struct server_output *out)
+{
+    struct admin *admin = owner;
+    struct bytes text = answer_bytes(answer);
+    struct http_server *http = &admin->http;
+    if (answer->status != STATUS_VALUE)
+        http_server_error(http, 503, "the stages could not be asked, try again later", form, closes,
+                          &out->bytes);
+    else if (!admin->wants_readiness)
+        http_server_text(http, 200, "text/plain; version=0.0.4; charset=utf-8", text, form, closes,
+                         &out->bytes);
+    else if (text.size == 0)
+        http_server_text(http, 200, HTTP_PLAIN, bytes_of_text("ready\n"), form, closes,
+                         &out->bytes);
+    else
+        http_server_text(http, 503, HTTP_PLAIN, text, form, closes, &out->bytes);
+}
+
+static void refuse(void *owner, enum server_refusal refusal, struct buffer *out)
+{
+    struct admin *admin = owner;
+    http_server_refuse(&admin->http, refusal, out);
+}
+
+static const struct server_protocol protocol = {
+    .name = "admin",
+    .take = take,
+    .ask = ask,
+    .respond = respond,
+    .refuse = refuse,
+};
+
+static void expose(const struct survey *survey, struct buffer *out)
+{
+    size_t count = survey->asks->shards;
+    struct bytes *texts = memory_alloc(count, sizeof(*texts));
+    for (size_t i = 0; i < count; i++)
+        texts[i] = buffer_bytes(&survey->parts[i].text);
+    metrics_expose(texts, count, out);
+    free(texts);
+}
+
+static void list_unready(const struct survey *survey, struct buffer *out)
+{
+    for (size_t i = 0; i < survey->asks->shards; i++) {
+        const struct part *part = &survey->parts[i];
+        if (part->has_come)
+            buffer_append(out, part->text.data, part->text.size);
+        else
+            buffer_format(out, "reactor %zu: does not answer\n", i);
+    }
+}
+
+static void conclude(struct admin *admin)
+{
+    struct buffer text = {0};
+    if (admin->wants_readiness)
+        list_unready(&admin->survey, &text);
+    else
+        expose(&admin->survey, &text);
+    survey_end(&admin->survey);
+    server_answer(admin->server, admin->survey.token,
+                  &(struct answer){.status = STATUS_VALUE, .bytes = buffer_bytes(&text)});
+    buffer_fini(&text);
+}
+
+/* ---- the stage ---- */
+
+static void destroy(void **stage)
+{
+    struct admin *admin = *stage;
+    *stage = NULL;
+    if (!admin)
+        return;
+    server_destroy(&admin->server);
+    survey_fini(&admin->survey);
+    free(admin);
+}
+
+static void *create(const struct stage_setup *setup, struct error *error)
+{
+    struct admin *admin = memory_alloc(1, sizeof(*admin));
+    admin->http.clock = setup->clock;
+    survey_init(&admin->survey, setup->asks);
+    admin->server = server_create(setup, &limits, &protocol, admin, error);
+    void *stage = admin;
+    if (!admin->server)
+        destroy(&stage);
+    return stage;
+}
+
+static void on_open(void *stage, struct moment now)
+{
+    struct admin *admin = stage;
+    (void)now;
+    server_open(admin->server);
+}
+
+static void on_answer(void *stage, struct moment now, uint64_t token, const struct answer *answer)
+{
+    struct admin *admin = stage;
+    (void)now;
+    if (survey_take(&admin->survey, token, answer))
+        conclude(admin);
+}
+
+static int64_t on_turn(void *stage, struct moment now)
+{
+    struct admin *admin = stage;
+    if (survey_is_overdue(&admin->survey, now.mono))
+        conclude(admin);
+    int64_t wake = server_on_turn(admin->server, now);
+    return clock_earlier(wake, admin->survey.deadline);
+}
+
+static void measure(void *stage, struct moment now, struct metrics *metrics)
+{
+    struct admin *admin = stage;
+    (void)now;
+    http_server_measure(&admin->http, protocol.name, metrics);
+    server_measure(admin->server, metrics);
+}
+
+static const char *unready(void *stage, struct moment now)
+{
+    struct admin *admin = stage;
+    (void)now;
+    return server_unready(admin->server);
+}
+
+static void drain(void *stage, struct moment now)
+{
+    struct admin *admin = stage;
+    (void)now;
+    server_drain(admin->server);
+}
+
+static bool is_drained(void *stage)
+{
+    struct admin *admin = stage;
+    return server_is_drained(admin->server);
+}
+
+static const struct setting_spec settings[] = {{0}};
+
+const struct stage_kind admin_kind = {
+    .spec =
+        {
+            .name = "admin",
+            .settings = settings,
+            .asks_control = true,
+            .listens = true,
+        },
+    .create = create,
+    .on_open = on_open,
+    .on_answer = on_answer,
+    .on_turn = on_turn,
+    .measure = measure,
+    .unready = unready,
+    .drain = drain,
+    .is_drained = is_drained,
+    .destroy = destroy,
+};
