@@ -1,105 +1,27 @@
-/* Owns the state of one connection and its unanswered commands. Runs in the reactor's thread, from
- * the stage's hooks and from the loop. */
-#include "stages/redis_fetcher/redis_connection.h"
+/* Owns the life of one connection: connecting, being up, being lost, and what is sent. Runs in the
+ * reactor's thread, from the stage's hooks and from the loop. */
+#include "stages/redis_fetcher/redis_connection_inner.h"
 
 #include "common/check.h"
 #include "common/memory.h"
-#include "stages/redis_fetcher/redis_error.h"
-#include "stages/redis_fetcher/redis_queue.h"
-#include "stages/redis_fetcher/redis_reply.h"
-#include "stages/redis_fetcher/redis_socket.h"
+#include "stages/redis_fetcher/redis_command.h"
 
-#include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum connection_state {
-    CONNECTION_WAITING,
-    CONNECTION_RESOLVING,
-    CONNECTION_CONNECTING,
-    CONNECTION_GREETING,
-    CONNECTION_UP
-};
-
-/* How a connection ends, which says what becomes of the oldest command. */
-enum loss {
-    LOSS_ENDED,  /* closed, reset, or of no use */
-    LOSS_SILENT, /* no byte within the timeout */
-    LOSS_BROKEN  /* not the protocol */
-};
-
-struct redis_connection {
-    const struct redis_connection_setup *setup;
-    size_t number; /* for the log */
-    enum connection_state state;
-    bool has_tried;
-    bool is_delayed;   /* a large reply is being received */
-    bool awaits_pong;  /* UP: a PING is unanswered */
-    unsigned attempt;  /* how many there were: which address is tried first */
-    int64_t due;       /* mono: WAITING: to connect; RESOLVING, CONNECTING: to have; UP: to PING */
-    int64_t retry;     /* ns: the last pause */
-    int64_t up_since;  /* mono */
-    int64_t last_byte; /* mono: or since when there has been something to wait for */
-    char trouble[160]; /* why it last could not connect, "" when it could: not to be said again */
-
-    struct redis_socket *socket; /* NULL: WAITING */
-    struct redis_reader *reader; /* NULL: WAITING */
-    struct redis_queue queue;    /* unanswered commands */
-    struct buffer out;           /* commands of this turn */
-    uint64_t formatted;          /* bytes of all commands of this socket */
-};
-
-static int64_t mono(const struct redis_connection *connection)
-{
-    return clock_read(connection->setup->clock).mono;
-}
-
-static bool is_open(const struct redis_connection *connection)
-{
-    return connection->state >= CONNECTION_GREETING;
-}
-
 /* ---- commands ---- */
 
-static size_t append_number(char *out, char mark, size_t number)
-{
-    char digits[24];
-    size_t count = 0, size = 0;
-
-    do
-        digits[count++] = (char)('0' + number % 10);
-    while ((number /= 10) > 0);
-    out[size++] = mark;
-    while (count > 0)
-        out[size++] = digits[--count];
-    out[size++] = '\r';
-    out[size++] = '\n';
-    return size;
-}
-
-/* Formats `*<count> $<size> <word> …` and queues it. Not by hiredis, which parses a format text for
- * every command. */
 static uint64_t send_command(struct redis_connection *connection, enum redis_command_kind kind,
                              struct redis_ask *ask, const struct bytes *words, size_t count)
 {
-    struct buffer *out = &connection->out;
-    size_t before = out->size;
-    struct redis_command command = {.kind = kind, .ask = ask};
+    size_t size = redis_command_append(&connection->out, words, count);
 
-    out->size += append_number(buffer_reserve(out, 32), '*', count);
-    for (size_t i = 0; i < count; i++) {
-        char *end = buffer_reserve(out, words[i].size + 32);
-        end += append_number(end, '$', words[i].size);
-        memcpy(end, words[i].data, words[i].size);
-        memcpy(end + words[i].size, "\r\n", 2);
-        out->size = (size_t)(end + words[i].size + 2 - out->data);
-    }
-    command.size = (uint32_t)(out->size - before);
-    connection->formatted += command.size;
+    connection->formatted += size;
     if (redis_queue_size(&connection->queue) == 0)
-        connection->last_byte = mono(connection);
-    return redis_queue_push(&connection->queue, command);
+        connection->last_byte = redis_connection_mono(connection);
+    return redis_queue_push(
+        &connection->queue,
+        (struct redis_command){.kind = kind, .size = (uint32_t)size, .ask = ask});
 }
 
 static void send_ping(struct redis_connection *connection)
@@ -148,173 +70,59 @@ static void say(struct redis_connection *connection, enum log_level level, const
                   LOG_NUMBER("connection", (int64_t)connection->number));
 }
 
-/* The same trouble is said once, not at each of the attempts that go on for ever. */
-static void say_lost(struct redis_connection *connection, bool was_up, const char *reason,
-                     int64_t pause)
-{
-    bool is_old = !was_up && strcmp(connection->trouble, reason) == 0;
-
-    say(connection, is_old ? LOG_DEBUG : LOG_WARN, was_up ? "connection lost" : "cannot connect",
-        reason, pause);
-    snprintf(connection->trouble, sizeof(connection->trouble), "%s", was_up ? "" : reason);
-}
-
-/* When to try again: soon after a connection that worked, ever later after those that did not. */
-static int64_t pause_after(struct redis_connection *connection, int64_t now, bool was_up)
-{
-    int64_t pause = connection->retry * 2;
-
-    if (pause == 0 || (was_up && now - connection->up_since >= CONNECTION_RETRY_MOST))
-        pause = CONNECTION_RETRY_FIRST;
-    connection->retry = clock_earlier(pause, CONNECTION_RETRY_MOST);
-    pause = connection->retry / 4 * 3;
-    return pause + randombytes_uniform((uint32_t)(connection->retry / 2));
-}
-
 static void hand_back(struct redis_connection *connection, enum loss loss, uint64_t sent)
 {
     const struct redis_connection_setup *setup = connection->setup;
+    enum status status;
     bool is_oldest = true;
 
     while (redis_queue_size(&connection->queue) > 0) {
         struct redis_ask *ask = redis_queue_pop(&connection->queue).ask;
-        enum status status = STATUS_AWAY;
-        if (loss == LOSS_SILENT && ask && ask->end <= sent)
-            status = STATUS_TIMEOUT;
-        if (loss == LOSS_BROKEN && is_oldest)
-            status = STATUS_ORIGIN_BROKEN;
-        if (ask) {
-            ask->connection = NULL;
-            setup->hooks->on_lost(setup->owner, ask, status, loss == LOSS_ENDED || !is_oldest);
-        }
+        bool is_to_blame = is_oldest && loss != LOSS_ENDED;
         is_oldest = false;
+        if (!ask)
+            continue;
+        ask->connection = NULL;
+        ask->was_sent |= ask->end <= sent;
+        if (loss == LOSS_BROKEN && is_to_blame)
+            status = STATUS_ORIGIN_BROKEN;
+        else
+            status = loss == LOSS_SILENT && ask->was_sent ? STATUS_TIMEOUT : STATUS_AWAY;
+        setup->hooks->on_lost(setup->owner, ask, status, !is_to_blame);
     }
 }
 
-static void lose(struct redis_connection *connection, enum loss loss, const char *reason)
+void redis_connection_lose(struct redis_connection *connection, enum loss loss, const char *reason)
 {
-    int64_t now = mono(connection);
+    int64_t now = redis_connection_mono(connection);
     bool was_up = connection->state == CONNECTION_UP;
-    uint64_t sent = is_open(connection) ? redis_socket_sent(connection->socket) : 0;
-    int64_t pause = pause_after(connection, now, was_up);
+    uint64_t sent =
+        redis_connection_is_open(connection) ? redis_socket_sent(connection->socket) : 0;
+    int64_t pause = redis_retry_pause(&connection->retry, was_up ? now - connection->up_since : 0);
+    bool is_news = redis_retry_is_news(&connection->retry, reason);
 
+    say(connection, is_news ? LOG_WARN : LOG_DEBUG, was_up ? "connection lost" : "cannot connect",
+        reason, pause);
     connection->state = CONNECTION_WAITING;
     connection->has_tried = true;
     connection->is_delayed = false;
     connection->awaits_pong = false;
     connection->due = now + pause;
-    connection->setup->counters->reconnects++;
     connection->formatted = 0;
     connection->out.size = 0;
-    say_lost(connection, was_up, reason, pause);
+    connection->setup->counters->reconnects++;
     redis_socket_close(&connection->socket);
     redis_reply_destroy_reader(&connection->reader);
     hand_back(connection, loss, sent);
 }
 
-static void become_up(struct redis_connection *connection)
+void redis_connection_become_up(struct redis_connection *connection)
 {
     connection->state = CONNECTION_UP;
     connection->has_tried = true;
-    connection->up_since = mono(connection);
-    connection->trouble[0] = 0;
+    connection->up_since = redis_connection_mono(connection);
+    redis_retry_is_news(&connection->retry, "");
     say(connection, LOG_INFO, "connected", NULL, 0);
-}
-
-/* ---- replies ---- */
-
-static void answer_ask(struct redis_connection *connection, struct redis_ask *ask,
-                       const struct redis_reply *reply)
-{
-    const struct redis_connection_setup *setup = connection->setup;
-    struct answer answer = {.status = STATUS_BUSY}; /* REPLY_SKIPPED: no memory for it now */
-
-    if (reply->kind == REPLY_BULK)
-        answer = (struct answer){.status = STATUS_VALUE,
-                                 .life_ms = MESSAGE_LIFE_UNBOUNDED,
-                                 .bytes = reply->text,
-                                 .value = reply->value};
-    if (reply->kind == REPLY_NIL)
-        answer.status = STATUS_NONE;
-    if (reply->kind == REPLY_ERROR) {
-        answer.status = redis_error_status(reply->text);
-        setup->counters->errors++;
-    }
-    if (!ask) {
-        setup->counters->late++;
-        return;
-    }
-    ask->connection = NULL;
-    setup->hooks->on_answer(setup->owner, ask, &answer);
-}
-
-/* An error that ends the connection. Of one to AUTH only the code is shown: Redis may repeat the
- * arguments of a command that it does not know. */
-static void refuse(struct redis_connection *connection, enum redis_command_kind kind,
-                   struct bytes text)
-{
-    static const char *const names[] = {"AUTH", "SELECT", "PING", "GET"};
-    struct bytes shown = kind == COMMAND_AUTH ? redis_error_code(text) : text;
-    char reason[sizeof(connection->trouble)];
-
-    snprintf(reason, sizeof(reason), "%s was answered: %.*s", names[kind], (int)shown.size,
-             shown.data);
-    lose(connection, LOSS_ENDED, reason);
-}
-
-static bool is_reply_to(enum redis_command_kind kind, enum redis_reply_kind reply)
-{
-    if (kind == COMMAND_GET)
-        return reply == REPLY_BULK || reply == REPLY_NIL || reply == REPLY_ERROR ||
-               reply == REPLY_SKIPPED;
-    return reply == REPLY_STATUS || reply == REPLY_ERROR;
-}
-
-static void take_reply(struct redis_connection *connection, const struct redis_reply *reply)
-{
-    struct redis_queue *queue = &connection->queue;
-    struct redis_command command;
-    bool is_fine = reply->kind == REPLY_STATUS;
-
-    if (redis_queue_size(queue) == 0 ||
-        !is_reply_to(redis_queue_at(queue, queue->first)->kind, reply->kind)) {
-        lose(connection, LOSS_BROKEN, "it does not keep to the Redis protocol");
-        return;
-    }
-    command = redis_queue_pop(queue);
-    if (command.kind == COMMAND_GET) {
-        answer_ask(connection, command.ask, reply);
-        return;
-    }
-    if (command.kind == COMMAND_PING) {
-        connection->awaits_pong = false;
-        connection->due = mono(connection) + CONNECTION_PING;
-        is_fine = is_fine || redis_error_is_of_ping(reply->text);
-    }
-    if (!is_fine)
-        refuse(connection, command.kind, reply->text);
-    else if (command.kind == COMMAND_PING && connection->state == CONNECTION_GREETING)
-        become_up(connection);
-}
-
-/* Those behind a large reply need not wait for it. One that nobody wants needs no memory. */
-static void look_for_large(struct redis_connection *connection)
-{
-    const struct redis_connection_setup *setup = connection->setup;
-    struct redis_queue *queue = &connection->queue;
-    size_t missing = redis_reply_missing(connection->reader);
-    bool was_delayed = connection->is_delayed;
-
-    connection->is_delayed = missing >= CONNECTION_LARGE || (was_delayed && missing > 0);
-    if (was_delayed || !connection->is_delayed || redis_queue_size(queue) == 0)
-        return;
-    if (!redis_queue_at(queue, queue->first)->ask)
-        redis_reply_abandon(connection->reader);
-    for (uint64_t number = queue->first + 1; number < queue->next; number++) {
-        struct redis_ask *ask = redis_queue_at(queue, number)->ask;
-        if (ask)
-            setup->hooks->on_delayed(setup->owner, ask);
-    }
 }
 
 /* ---- what the socket says ---- */
@@ -324,7 +132,7 @@ static void on_found(void *owner)
     struct redis_connection *connection = owner;
 
     connection->state = CONNECTION_CONNECTING;
-    connection->due = mono(connection) + CONNECTION_PATIENCE;
+    connection->due = redis_connection_mono(connection) + CONNECTION_PATIENCE;
 }
 
 static void on_open(void *owner)
@@ -345,22 +153,15 @@ static char *on_room(void *owner, size_t *size)
 static void on_read(void *owner, size_t size)
 {
     struct redis_connection *connection = owner;
-    struct redis_reply reply;
 
-    connection->last_byte = mono(connection);
+    connection->last_byte = redis_connection_mono(connection);
     redis_reply_receive(connection->reader, size);
-    while (redis_reply_next(connection->reader, &reply) != REPLY_MORE) {
-        take_reply(connection, &reply);
-        value_release(&reply.value);
-        if (!is_open(connection))
-            return;
-    }
-    look_for_large(connection);
+    redis_connection_take_replies(connection);
 }
 
 static void on_lost(void *owner, const char *reason)
 {
-    lose(owner, LOSS_ENDED, reason);
+    redis_connection_lose(owner, LOSS_ENDED, reason);
 }
 
 static void connect_anew(struct redis_connection *connection)
@@ -378,11 +179,11 @@ static void connect_anew(struct redis_connection *connection)
         connection->socket = redis_socket_open(setup->loop, setup->url, connection->attempt++,
                                                &hooks, connection, &reason);
     if (!connection->socket) {
-        lose(connection, LOSS_ENDED, reason);
+        redis_connection_lose(connection, LOSS_ENDED, reason);
         return;
     }
     connection->state = setup->url->path ? CONNECTION_CONNECTING : CONNECTION_RESOLVING;
-    connection->due = mono(connection) + CONNECTION_PATIENCE;
+    connection->due = redis_connection_mono(connection) + CONNECTION_PATIENCE;
 }
 
 /* ---- what the stage calls ---- */
@@ -453,16 +254,12 @@ void redis_connection_ask(struct redis_connection *connection, struct redis_ask 
     connection->setup->counters->fetches++;
 }
 
-bool redis_connection_has_sent(const struct redis_ask *ask)
-{
-    return ask->end <= redis_socket_sent(ask->connection->socket);
-}
-
 void redis_connection_forget(struct redis_ask *ask)
 {
     struct redis_connection *connection = ask->connection;
 
     redis_queue_at(&connection->queue, ask->number)->ask = NULL;
+    ask->was_sent |= ask->end <= redis_socket_sent(connection->socket);
     if (ask->number == connection->queue.first)
         redis_reply_abandon(connection->reader);
     ask->connection = NULL;
@@ -490,13 +287,13 @@ int64_t redis_connection_end_turn(struct redis_connection *connection, int64_t n
         say(connection, LOG_WARN, "cannot connect", "the name is still being looked up", 0);
     }
     if (connection->state == CONNECTION_CONNECTING && now >= connection->due)
-        lose(connection, LOSS_ENDED, "it cannot be reached");
-    if (is_open(connection) && redis_queue_size(&connection->queue) > 0 &&
+        redis_connection_lose(connection, LOSS_ENDED, "it cannot be reached");
+    if (redis_connection_is_open(connection) && redis_queue_size(&connection->queue) > 0 &&
         now - connection->last_byte >= setup->timeout)
-        lose(connection, LOSS_SILENT, "it does not answer");
-    if (is_open(connection) && (reason = end_open_turn(connection, now)) != NULL)
-        lose(connection, LOSS_ENDED, reason);
-    if (is_open(connection) && redis_queue_size(&connection->queue) > 0) {
+        redis_connection_lose(connection, LOSS_SILENT, "it does not answer");
+    if (redis_connection_is_open(connection) && (reason = end_open_turn(connection, now)) != NULL)
+        redis_connection_lose(connection, LOSS_ENDED, reason);
+    if (redis_connection_is_open(connection) && redis_queue_size(&connection->queue) > 0) {
         int64_t overdue = connection->last_byte + setup->timeout;
         bool pings = connection->state == CONNECTION_UP && !connection->awaits_pong;
         return pings ? clock_earlier(overdue, connection->due) : overdue;

@@ -25,13 +25,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONNECTION_PING        (1 * SECOND)       /* between two */
-#define CONNECTION_PATIENCE    (2 * SECOND)       /* for an address to be reached */
-#define CONNECTION_RETRY_FIRST (50 * MILLISECOND) /* a quarter more or less, by chance */
-#define CONNECTION_RETRY_MOST  (1 * SECOND)
-#define CONNECTION_COMMANDS    16384              /* unanswered, at most */
-#define CONNECTION_BYTES       (16 * 1024 * 1024) /* of unanswered commands, at most */
-#define CONNECTION_LARGE       (1024 * 1024)      /* bytes; a reply that delays those behind it */
+#define CONNECTION_PING     (1 * SECOND)       /* between two */
+#define CONNECTION_PATIENCE (2 * SECOND)       /* for an address to be reached */
+#define CONNECTION_COMMANDS 16384              /* unanswered, at most */
+#define CONNECTION_BYTES    (16 * 1024 * 1024) /* of unanswered commands, at most */
+#define CONNECTION_LARGE    (1024 * 1024)      /* bytes; a reply that delays those behind it */
 
 struct uv_loop_s;
 struct redis_connection;
@@ -44,6 +42,7 @@ struct redis_ask {
     struct redis_connection *connection; /* that was asked; NULL: none */
     uint64_t number;                     /* of its command among that connection's */
     uint64_t end;                        /* of its command among the bytes of that connection */
+    bool was_sent;                       /* handed back, after its command had left as a whole */
     bool is_moved;                       /* it was asked a second time: not again */
     size_t key_size;
     char key[];
@@ -105,9 +104,6 @@ bool redis_connection_has_room(const struct redis_connection *connection, size_t
 
 /* Asks at the end of the turn. CHECK: it has room. */
 void redis_connection_ask(struct redis_connection *connection, struct redis_ask *ask);
-
-/* Whether all of the ask's command has been given to the system. CHECK: it is asked. */
-bool redis_connection_has_sent(const struct redis_ask *ask);
 
 /* Nobody waits for the ask any more, or it goes elsewhere: it is the stage's again; its reply will
  * be read and dropped. CHECK: it is asked. */

@@ -294,9 +294,8 @@ static void expire(struct redis_fetcher *fetcher, int64_t now)
 
     while ((timer = wheel_expire(&fetcher->wheel, now)) != NULL) {
         struct redis_ask *ask = (struct redis_ask *)timer; /* its first member */
-        bool was_sent = redis_connection_has_sent(ask);
         redis_connection_forget(ask);
-        finish_without_value(fetcher, ask, was_sent ? STATUS_TIMEOUT : STATUS_WAITED_TOO_LONG);
+        finish_without_value(fetcher, ask, ask->was_sent ? STATUS_TIMEOUT : STATUS_WAITED_TOO_LONG);
     }
 }
 

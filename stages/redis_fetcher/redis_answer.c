@@ -1,0 +1,73 @@
+/* Owns the list of Redis's error codes that weir tells apart. */
+#include "stages/redis_fetcher/redis_answer.h"
+
+struct bytes redis_answer_error_code(struct bytes text)
+{
+    const char *end = text.size > 0 ? memchr(text.data, ' ', text.size) : NULL;
+
+    return (struct bytes){text.data, end ? (size_t)(end - text.data) : text.size};
+}
+
+static bool is_one_of(struct bytes code, const char *const *codes)
+{
+    for (; *codes; codes++)
+        if (bytes_are_equal(code, bytes_of_text(*codes)))
+            return true;
+    return false;
+}
+
+static enum status status_of_error(struct bytes text)
+{
+    /* Redis cannot serve anybody now, and will later. */
+    static const char *const away[] = {
+        "LOADING",     /* it has just started and reads its data set */
+        "MASTERDOWN",  /* a replica that must not serve what may be stale */
+        "BUSY",        /* a script runs for too long */
+        "TRYAGAIN",    /* a cluster moves the slot at this moment */
+        "CLUSTERDOWN", /* a cluster is not whole */
+        "NOAUTH",      /* a password was set after we had connected */
+        NULL,
+    };
+    struct bytes code = redis_answer_error_code(text);
+
+    if (bytes_are_equal(code, bytes_of_text("WRONGTYPE")))
+        return STATUS_WRONG_TYPE;
+    return is_one_of(code, away) ? STATUS_AWAY : STATUS_ORIGIN_ERROR;
+}
+
+struct answer redis_answer_to_get(const struct redis_reply *reply)
+{
+    switch (reply->kind) {
+    case REPLY_BULK:
+        return (struct answer){.status = STATUS_VALUE,
+                               .life_ms = MESSAGE_LIFE_UNBOUNDED,
+                               .bytes = reply->text,
+                               .value = reply->value};
+    case REPLY_NIL:
+        return (struct answer){.status = STATUS_NONE};
+    case REPLY_ERROR:
+        return (struct answer){.status = status_of_error(reply->text)};
+    case REPLY_SKIPPED: /* there is no memory for it now */
+        return (struct answer){.status = STATUS_BUSY};
+    case REPLY_MORE:
+    case REPLY_STATUS:
+    case REPLY_OTHER:
+    case REPLY_BROKEN:
+        break;
+    }
+    return (struct answer){.status = STATUS_ORIGIN_BROKEN};
+}
+
+bool redis_answer_is_pong(const struct redis_reply *reply)
+{
+    /* Only PING itself is what is refused. */
+    static const char *const refusals[] = {
+        "NOPERM",  /* the user may not PING */
+        "MISCONF", /* it cannot save to disk, and refuses writes, and PING among them */
+        NULL,
+    };
+
+    if (reply->kind == REPLY_ERROR)
+        return is_one_of(redis_answer_error_code(reply->text), refusals);
+    return reply->kind == REPLY_STATUS && bytes_are_equal(reply->text, bytes_of_text("PONG"));
+}
