@@ -54,6 +54,11 @@ static bool check_addresses(const struct topology_draft *draft, const struct dra
     if (!stage->listen.text)
         return draft_refuse(draft, stage->place, stage->name, "listen",
                             "is missing: an address as 127.0.0.1:8080, [::1]:8080 or unix:/path");
+    /* Most likely the URL of Redis, with its password: not to be repeated, as the check would. */
+    if (strstr(stage->listen.text, "://"))
+        return draft_refuse(draft, stage->listen.place, stage->name, "listen",
+                            "must be an address, not a URL: 127.0.0.1:8080, [::1]:8080 or "
+                            "unix:/path");
     return listener_check_address(stage->listen.text, &reason) ||
            draft_refuse(draft, stage->listen.place, stage->name, "listen", "%s", reason.text);
 }

@@ -271,6 +271,9 @@ static void test_links(void **state)
         {"stages:\n  admin: {kind: admin}\n",
          "t.yml:2: admin.listen: is missing: an address as 127.0.0.1:8080, [::1]:8080 or "
          "unix:/path"},
+        {ADMIN("listen: 'redis://h:1'"),
+         "t.yml:2: admin.listen: must be an address, not a URL: 127.0.0.1:8080, [::1]:8080 or "
+         "unix:/path"},
         {"stages:\n" HTTP, "t.yml:2: http.asks: \"cache\" is not a stage"},
         {"stages:\n  http: {kind: http-frontend, listen: '127.0.0.1:1'}\n",
          "t.yml:2: http.asks: is missing: the stage it asks, towards the origin"},
@@ -364,6 +367,7 @@ static void test_no_refusal_repeats_a_password(void **state)
         ALL "reactors: [['redis://me:s3cret@h']]\n",
         ALL "drain_timeout: redis://me:s3cret@h\n",
         "stages:\n  a: {kind: cache, serves: inproc://a, asks: 'redis://me:s3cret@h'}\n",
+        ADMIN("listen: 'redis://me:s3cret@h'"),
         ADMIN("listen: '127.0.0.1:1', instances: 'redis://me:s3cret@h'"),
     };
 
