@@ -263,6 +263,9 @@ static enum redis_reply_kind next_other(struct redis_reader *reader, struct redi
             redisReaderGetReply(reader->hiredis, &object) != REDIS_OK)
             return set_broken(reader, reply);
         if (object) {
+            /* It does not look at what stands behind a bulk string in an array. */
+            if (!feed || reader->hiredis->pos != reader->hiredis->len)
+                return set_broken(reader, reply);
             reader->state = READER_BETWEEN;
             *reply = reader->other;
             return reply->kind;
