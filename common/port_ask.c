@@ -107,7 +107,8 @@ void port_ask_destroy(struct ask_port **port)
     if (asking == NULL)
         return;
     for (size_t i = 0; i < asking->port.shards; i++) {
-        link_asker_destroy(&asking->shards[i].link);
+        if (asking->shards[i].link != NULL) /* creation got that far */
+            link_asker_destroy(&asking->shards[i].link);
         free(asking->shards[i].name);
     }
     free(asking->shards);

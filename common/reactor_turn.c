@@ -69,10 +69,12 @@ static bool all_are_drained(const struct reactor *reactor)
     return true;
 }
 
+/* libuv may call this just before it waits (up to 1.44): uv_stop keeps it from waiting. */
 static void on_timer(uv_timer_t *timer)
 {
     struct reactor *reactor = timer->data;
     reactor->timer_at = NEVER;
+    uv_stop(&reactor->loop);
 }
 
 /* A timer that rings too early costs one idle turn, less than moving it in every turn. */
