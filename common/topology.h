@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TOPOLOGY_MAX_FILE      (1024 * 1024) /* bytes; a larger one is refused */
+#define TOPOLOGY_MAX_FILE      ((size_t)1024 * 1024) /* bytes; a larger one is refused */
 #define TOPOLOGY_MAX_STAGES    256
 #define TOPOLOGY_MAX_INSTANCES 1024 /* of all stages together */
 

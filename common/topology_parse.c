@@ -356,13 +356,16 @@ struct topology_draft *topology_parse(const char *file, const char *text, size_t
                                       struct error *error)
 {
     struct topology_draft *draft = memory_alloc(1, sizeof *draft);
+    const struct kind_spec **kept;
     yaml_document_t document;
 
     draft->arena = topology_arena_create();
     draft->file = topology_arena_copy(draft->arena, file);
     draft->kind_count = kind_count;
-    draft->kinds = memcpy(topology_arena_take(draft->arena, kind_count, sizeof *kinds), kinds,
-                          kind_count * sizeof *kinds);
+    kept = topology_arena_take(draft->arena, kind_count, sizeof(const struct kind_spec *));
+    for (size_t i = 0; i < kind_count; i++)
+        kept[i] = kinds[i];
+    draft->kinds = kept;
     draft->error = error;
     if (!topology_yaml_load(&document, file, text, size, error)) {
         topology_draft_destroy(&draft);

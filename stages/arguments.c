@@ -3,6 +3,7 @@
 
 #include "common/check.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -62,7 +63,10 @@ static const char *variable_of(const struct option *option, char out[40])
 
     CHECK(size < 40);
     for (char *c = out; *c; c++)
-        *c = *c == '-' ? '_' : (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
+        if (*c == '-')
+            *c = '_';
+        else
+            *c = (char)toupper((unsigned char)*c);
     return out;
 }
 

@@ -45,13 +45,14 @@ static int say(struct buffer *text)
 static bool read_file(const char *path, struct buffer *text, struct error *error)
 {
     FILE *file = fopen(path, "rb");
+    const size_t chunk = 65536;
     size_t size = 1;
 
     if (!file)
         return error_set(error, "%s: %s", path, strerror(errno));
-    /* One byte beyond the limit, for topology_parse to refuse. */
+    /* What is too large is read until that is known, and topology_parse refuses it. */
     while (size > 0 && text->size <= TOPOLOGY_MAX_FILE) {
-        size = fread(buffer_reserve(text, 64 * 1024), 1, 64 * 1024, file);
+        size = fread(buffer_reserve(text, chunk), 1, chunk, file);
         text->size += size;
     }
     bool is_read = !ferror(file) || error_set(error, "%s: %s", path, strerror(errno));
