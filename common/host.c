@@ -15,6 +15,10 @@
 #include <sodium.h>
 #include <uv.h>
 
+/* czmq.h brings syslog.h, whose macros hide the levels of log.h. */
+#undef LOG_INFO
+#undef LOG_DEBUG
+
 struct host;
 
 /* A reactor's thread, as main sees it. */
