@@ -121,6 +121,8 @@ char *redis_reply_room(struct redis_reader *reader, size_t *size)
         *size = reader->missing;
         return value_writable(reader->value) + reader->value->bytes.size - reader->missing;
     }
+    if (reader->begin == reader->end)
+        reader->begin = reader->end = 0;
     if (reader->begin > 0 && INPUT_SIZE - reader->end < LEAST_ROOM) {
         memmove(reader->input, reader->input + reader->begin, available(reader));
         reader->end -= reader->begin;

@@ -1,4 +1,4 @@
-#include "redis_stage.h"
+#include "redis_stage_inner.h"
 
 #include "blob.h"
 #include "deadline.h"
@@ -12,31 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
-#include <uv.h>
-
-#define MAX_ANSWERS  20000
-#define MAX_SETTINGS 16
-
-struct redis_stage {
-    struct serve_port port; /* first: the port is the stage's whole */
-    uv_loop_t loop;
-    uv_timer_t tick; /* so that a turn waits a moment for the loop, not for ever */
-    struct clock clock;
-    struct log log;
-    int log_ends[2];
-    struct blob logged;
-    char *directory;
-    struct sockaddr_un address;
-    int listener; /* -1: none */
-    struct settings settings;
-    struct setting_value values[MAX_SETTINGS];
-    void *stage;
-    int64_t wake;                       /* mono */
-    struct answer answers[MAX_ANSWERS]; /* by id; status STATUS_COUNT: none yet */
-};
 
 /* ---- the stage and its neighbour ---- */
 
@@ -77,9 +53,9 @@ static void on_tick(uv_timer_t *timer)
     (void)timer;
 }
 
-static void create_stage(struct redis_stage *stage, const char *url)
+static void *create_stage(struct redis_stage *stage, const struct redis_stage_options *options,
+                          struct error *error)
 {
-    struct error error = {""};
     struct stage_setup setup = {.name = "redis",
                                 .settings = &stage->settings,
                                 .serves = &stage->port,
@@ -87,17 +63,20 @@ static void create_stage(struct redis_stage *stage, const char *url)
                                 .clock = &stage->clock,
                                 .listener = -1,
                                 .log = &stage->log};
-    char text[256];
+    char url[256];
 
-    snprintf(text, sizeof(text), "redis+unix://%s", stage->address.sun_path);
-    set(stage, "url", url ? url : text, 0);
-    stage->stage = redis_fetcher_kind.create(&setup, &error);
-    if (!stage->stage)
-        trouble("the stage was not created: %s", error.text);
+    snprintf(url, sizeof(url), "redis+unix://%s%s%s", options->user ? options->user : "",
+             stage->address.sun_path, options->query ? options->query : "");
+    stage->settings = (struct settings){&redis_fetcher_kind.spec, stage->values};
+    set(stage, "url", options->url ? options->url : url, 0);
+    set(stage, "password_file", options->password_file, 0);
+    set(stage, "connections", NULL, options->connections ? options->connections : 1);
+    set(stage, "timeout", NULL, REDIS_STAGE_TIMEOUT);
+    stage->stage = redis_fetcher_kind.create(&setup, error);
+    return stage->stage;
 }
 
-struct redis_stage *redis_stage_create(const char *url, const char *password_file,
-                                       int64_t connections)
+static struct redis_stage *prepare(void)
 {
     struct redis_stage *stage = calloc(1, sizeof(*stage));
 
@@ -107,6 +86,7 @@ struct redis_stage *redis_stage_create(const char *url, const char *password_fil
     fcntl(stage->log_ends[1], F_SETFL, O_NONBLOCK);
     log_init(&stage->log, stage->log_ends[1], LOG_DEBUG, false);
     uv_timer_init(&stage->loop, &stage->tick);
+    uv_timer_start(&stage->tick, on_tick, 1, 1);
     stage->port.answer = gather;
     for (size_t i = 0; i < MAX_ANSWERS; i++)
         stage->answers[i].status = STATUS_COUNT;
@@ -115,21 +95,36 @@ struct redis_stage *redis_stage_create(const char *url, const char *password_fil
     stage->address.sun_family = AF_UNIX;
     snprintf(stage->address.sun_path, sizeof(stage->address.sun_path), "%s/redis",
              stage->directory);
-    stage->listener = -1;
     redis_stage_listen(stage);
-    stage->settings = (struct settings){&redis_fetcher_kind.spec, stage->values};
-    set(stage, "password_file", password_file, 0);
-    set(stage, "connections", NULL, connections);
-    set(stage, "timeout", NULL, REDIS_STAGE_TIMEOUT);
-    create_stage(stage, url);
     return stage;
+}
+
+struct redis_stage *redis_stage_create(const struct redis_stage_options *options)
+{
+    struct redis_stage *stage = prepare();
+    struct error error = {""};
+
+    if (!create_stage(stage, options, &error))
+        trouble("the stage was not created: %s", error.text);
+    return stage;
+}
+
+struct error redis_stage_refusal(const struct redis_stage_options *options)
+{
+    struct redis_stage *stage = prepare();
+    struct error error = {""};
+
+    assert_null(create_stage(stage, options, &error));
+    redis_stage_destroy(&stage);
+    return error;
 }
 
 void redis_stage_destroy(struct redis_stage **stage)
 {
     struct redis_stage *gone = *stage;
 
-    redis_fetcher_kind.destroy(&gone->stage);
+    if (gone->stage)
+        redis_fetcher_kind.destroy(&gone->stage);
     assert_null(gone->stage);
     uv_close((uv_handle_t *)&gone->tick, NULL);
     uv_run(&gone->loop, UV_RUN_DEFAULT);
@@ -139,6 +134,8 @@ void redis_stage_destroy(struct redis_stage **stage)
         value_release(&gone->answers[i].value);
     }
     redis_stage_stop_listening(gone);
+    while (gone->connection_count > 0)
+        close(gone->connections[--gone->connection_count]);
     close(gone->log_ends[0]);
     close(gone->log_ends[1]);
     blob_fini(&gone->logged);
@@ -149,7 +146,6 @@ void redis_stage_destroy(struct redis_stage **stage)
 
 void redis_stage_turn(struct redis_stage *stage)
 {
-    uv_timer_start(&stage->tick, on_tick, 1, 0);
     uv_run(&stage->loop, UV_RUN_ONCE);
     stage->wake = redis_fetcher_kind.on_turn(stage->stage, stage->clock.now);
 }
@@ -185,8 +181,7 @@ bool redis_stage_has_answered(const struct redis_stage *stage, uint64_t id)
     return stage->answers[id].status != STATUS_COUNT;
 }
 
-/* For the loops below: a turn, unless the test has waited for too long. */
-static void turn_until(struct redis_stage *stage, int64_t deadline, const char *what)
+void redis_stage_turn_until(struct redis_stage *stage, int64_t deadline, const char *what)
 {
     if (deadline_left(deadline) == 0)
         trouble("waited in vain for %s", what);
@@ -198,7 +193,7 @@ const struct answer *redis_stage_await(struct redis_stage *stage, uint64_t id)
     int64_t deadline = deadline_in(PATIENCE);
 
     while (!redis_stage_has_answered(stage, id))
-        turn_until(stage, deadline, "an answer");
+        redis_stage_turn_until(stage, deadline, "an answer");
     return &stage->answers[id];
 }
 
@@ -247,112 +242,14 @@ const char *redis_stage_log(struct redis_stage *stage)
     return blob_text(&stage->logged);
 }
 
-/* ---- Redis ---- */
-
-void redis_stage_listen(struct redis_stage *stage)
+size_t redis_stage_warnings(struct redis_stage *stage)
 {
-    unlink(stage->address.sun_path);
-    stage->listener = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (stage->listener < 0 ||
-        bind(stage->listener, (struct sockaddr *)&stage->address, sizeof(stage->address)) != 0 ||
-        listen(stage->listener, 16) != 0)
-        trouble("cannot listen on %s: %s", stage->address.sun_path, strerror(errno));
-    fcntl(stage->listener, F_SETFL, O_NONBLOCK);
-}
+    const char *text = redis_stage_log(stage);
+    size_t count = 0;
 
-void redis_stage_stop_listening(struct redis_stage *stage)
-{
-    if (stage->listener >= 0)
-        close(stage->listener);
-    stage->listener = -1;
-}
-
-int redis_stage_accept(struct redis_stage *stage)
-{
-    int64_t deadline = deadline_in(PATIENCE);
-    int connection;
-
-    while ((connection = accept(stage->listener, NULL, NULL)) < 0)
-        turn_until(stage, deadline, "a connection");
-    fcntl(connection, F_SETFL, O_NONBLOCK);
-    return connection;
-}
-
-void redis_stage_expect(struct redis_stage *stage, int connection, const char *text)
-{
-    int64_t deadline = deadline_in(PATIENCE);
-    size_t left = strlen(text);
-    char got[4096];
-
-    while (left > 0) {
-        ssize_t size = recv(connection, got, left < sizeof(got) ? left : sizeof(got), 0);
-        if (size > 0) {
-            assert_memory_equal(got, text, (size_t)size);
-            text += size;
-            left -= (size_t)size;
-        } else if (size == 0 || errno != EAGAIN) {
-            trouble("the stage has closed; not received: %s", text);
-        } else {
-            turn_until(stage, deadline, text);
-        }
+    while ((text = strstr(text, " warn ")) != NULL) {
+        count++;
+        text++;
     }
-    assert_int_equal(recv(connection, got, 1, MSG_PEEK), -1); /* nothing more */
-}
-
-void redis_stage_expect_get(struct redis_stage *stage, int connection, const char *key)
-{
-    struct blob command = {0};
-
-    blob_append_format(&command, "*2\r\n$3\r\nGET\r\n$%zu\r\n%s\r\n", strlen(key), key);
-    redis_stage_expect(stage, connection, command.data);
-    blob_fini(&command);
-}
-
-void redis_stage_say_bytes(struct redis_stage *stage, int connection, const void *data, size_t size)
-{
-    int64_t deadline = deadline_in(PATIENCE);
-
-    while (size > 0) {
-        ssize_t sent = send(connection, data, size, MSG_NOSIGNAL);
-        if (sent < 0 && errno != EAGAIN)
-            trouble("the stage has closed while being told something");
-        if (sent < 0) {
-            turn_until(stage, deadline, "the stage to read");
-            continue;
-        }
-        data = (const char *)data + sent;
-        size -= (size_t)sent;
-    }
-}
-
-void redis_stage_say(struct redis_stage *stage, int connection, const char *text)
-{
-    redis_stage_say_bytes(stage, connection, text, strlen(text));
-}
-
-int redis_stage_greet(struct redis_stage *stage)
-{
-    int connection = redis_stage_accept(stage);
-    int64_t deadline = deadline_in(PATIENCE);
-    int64_t up = redis_stage_metric(stage, "weir_redis_connections_up");
-
-    redis_stage_expect(stage, connection, "*1\r\n$4\r\nPING\r\n");
-    redis_stage_say(stage, connection, "+PONG\r\n");
-    while (redis_stage_metric(stage, "weir_redis_connections_up") == up)
-        turn_until(stage, deadline, "the connection to be up");
-    return connection;
-}
-
-void redis_stage_expect_end(struct redis_stage *stage, int connection)
-{
-    int64_t deadline = deadline_in(PATIENCE);
-    char got[4096];
-    ssize_t size;
-
-    while ((size = recv(connection, got, sizeof(got), 0)) != 0) {
-        if (size < 0 && errno != EAGAIN)
-            break; /* reset: closed with our bytes unread */
-        turn_until(stage, deadline, "the connection to be closed");
-    }
-    close(connection);
+    return count;
 }

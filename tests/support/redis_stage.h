@@ -17,9 +17,19 @@
 
 struct redis_stage;
 
-/* `url` NULL: the scripted Redis, which listens already. `password_file` may be NULL. */
-struct redis_stage *redis_stage_create(const char *url, const char *password_file,
-                                       int64_t connections);
+struct redis_stage_options {
+    const char *url; /* NULL: of the scripted Redis, which listens already, with these parts: */
+    const char *user, *query; /* "user:password@", "?db=1", or NULL */
+    const char *password_file;
+    int64_t connections; /* 0: one */
+};
+
+struct redis_stage *redis_stage_create(const struct redis_stage_options *options);
+
+/* Why no stage can be created with these options. */
+struct error redis_stage_refusal(const struct redis_stage_options *options);
+
+/* Fails the test if the stage leaves anything in the loop. */
 void redis_stage_destroy(struct redis_stage **stage);
 
 /* Runs the loop and ends one turn. */
@@ -47,6 +57,7 @@ int64_t redis_stage_metric(struct redis_stage *stage, const char *name);
 
 /* What the stage has logged, at any level. */
 const char *redis_stage_log(struct redis_stage *stage);
+size_t redis_stage_warnings(struct redis_stage *stage); /* how many lines of level warn */
 
 /* ---- as Redis; a connection is a descriptor ---- */
 
@@ -54,8 +65,12 @@ void redis_stage_stop_listening(struct redis_stage *stage);
 void redis_stage_listen(struct redis_stage *stage);
 
 int redis_stage_accept(struct redis_stage *stage);
+/* The same, letting time pass until the stage tries again. */
+int redis_stage_accept_later(struct redis_stage *stage);
 
-/* Turns until exactly `text` has been received; fails the test on any other byte. */
+/* Turns until `text` has been received; fails the test on any other byte. */
+void redis_stage_expect_next(struct redis_stage *stage, int connection, const char *text);
+/* The same, and nothing may follow. */
 void redis_stage_expect(struct redis_stage *stage, int connection, const char *text);
 /* The same for GET `key`. */
 void redis_stage_expect_get(struct redis_stage *stage, int connection, const char *key);
@@ -65,10 +80,16 @@ void redis_stage_say(struct redis_stage *stage, int connection, const char *text
 void redis_stage_say_bytes(struct redis_stage *stage, int connection, const void *data,
                            size_t size);
 
-/* Accepts a connection and answers its PING. */
+/* Turns until so many connections are up. */
+void redis_stage_await_up(struct redis_stage *stage, int64_t count);
+
+/* Accepts a connection and answers its PING; returns when it is up. */
 int redis_stage_greet(struct redis_stage *stage);
 
-/* Turns until the stage has closed the connection, and closes this end. */
+/* Turns until the stage has closed the connection. */
 void redis_stage_expect_end(struct redis_stage *stage, int connection);
+
+/* Closes the connection. */
+void redis_stage_end(struct redis_stage *stage, int connection);
 
 #endif
