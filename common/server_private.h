@@ -60,7 +60,7 @@ struct server_connection {
     struct buffer input;
     struct server_pipeline pipeline;
     struct server_write *write; /* what the system has not taken yet; NULL: nothing */
-    size_t unsent;              /* bytes of it, when last looked at; SIZE_MAX: never */
+    size_t unsent;              /* bytes, when last looked at; SIZE_MAX: never */
     size_t dropped;             /* bytes, LINGER */
 };
 
