@@ -171,11 +171,11 @@ static void on_out_of_patience(uv_timer_t *timer)
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct host *host = handle->data;
-    log_write(host->log, LOG_INFO, "host", "draining",
-              LOG_TEXT("signal", number == SIGTERM ? "SIGTERM" : "SIGINT"));
     /* The next one has the system's effect: it ends the process at once. */
     uv_signal_stop(&host->on_term);
     uv_signal_stop(&host->on_int);
+    log_write(host->log, LOG_INFO, "host", "draining",
+              LOG_TEXT("signal", number == SIGTERM ? "SIGTERM" : "SIGINT"));
     for (size_t i = 0; i < host->topology->reactor_count; i++)
         reactor_drain(host->workers[i].reactor);
     uv_timer_start(&host->patience, on_out_of_patience,

@@ -1,0 +1,231 @@
+/* The host in a process of its own (it may run once in one), with a fake stage in each of two
+ * reactors, watched through its log. */
+#include "common/host.h"
+#include "common/memory.h"
+
+#include "tests/support/unit.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- a stage that does nothing ---- */
+
+enum habit { WELL_BEHAVED, NEVER_DRAINED, NOT_CREATED }; /* what its only setting says */
+
+struct idle {
+    struct stage_setup setup;
+    enum habit habit;
+};
+
+static void *create(const struct stage_setup *setup, struct error *error)
+{
+    const enum habit habit = (enum habit)setup->settings->values[0].number;
+    sigset_t blocked;
+    pthread_sigmask(SIG_BLOCK, NULL, &blocked);
+    if (!sigismember(&blocked, SIGTERM))
+        error_set(error, "signals are not blocked");
+    else if (habit == NOT_CREATED)
+        error_set(error, "no such thing");
+    else {
+        struct idle *idle = memory_alloc(1, sizeof *idle);
+        *idle = (struct idle){*setup, habit};
+        return idle;
+    }
+    return NULL;
+}
+
+static int64_t on_turn(void *stage, struct moment now)
+{
+    (void)stage, (void)now;
+    return NEVER;
+}
+
+static bool is_drained(void *stage)
+{
+    return ((struct idle *)stage)->habit != NEVER_DRAINED;
+}
+
+static void destroy(void **stage)
+{
+    const struct idle *idle = *stage;
+    log_write(idle->setup.log, LOG_INFO, idle->setup.name, "destroyed", LOG_NUMBER("number", 1));
+    free(*stage);
+    *stage = NULL;
+}
+
+static const struct stage_kind idle_kind = {
+    .spec.name = "idle",
+    .create = create,
+    .on_turn = on_turn,
+    .is_drained = is_drained,
+    .destroy = destroy,
+};
+
+static const struct stage_kind *kind_of(const struct kind_spec *spec)
+{
+    (void)spec;
+    return &idle_kind;
+}
+
+/* ---- the host ---- */
+
+static _Noreturn void be_host(int descriptor, enum habit habit, int64_t drain_timeout)
+{
+    struct setting_value value = {.number = habit};
+    const struct settings settings = {.kind = &idle_kind.spec, .values = &value};
+    struct topology_stage stage = {
+        .name = "idle", .kind = &idle_kind.spec, .instance_count = 2, .asks = SIZE_MAX};
+    struct topology_instance instances[] = {{.name = "idle.0", .settings = settings},
+                                            {.name = "idle.1", .number = 1, .settings = settings}};
+    size_t placed[] = {0, 1};
+    struct topology_reactor reactors[] = {{&placed[0], 1}, {&placed[1], 1}};
+    const struct topology topology = {.file = "(test)",
+                                      .stages = &stage,
+                                      .stage_count = 1,
+                                      .instances = instances,
+                                      .instance_count = 2,
+                                      .reactors = reactors,
+                                      .reactor_count = 2,
+                                      .drain_timeout = drain_timeout};
+    struct log log;
+    struct error error = {0};
+    log_init(&log, descriptor, LOG_INFO, false);
+    const int code = host_run(&topology, kind_of, &log, &error);
+    dprintf(descriptor, "error: %s\n", error.text);
+    exit(code);
+}
+
+struct host_process {
+    pid_t pid;
+    int descriptor;  /* of the pipe that its log comes through */
+    char log[16384]; /* what has come */
+    size_t size;
+};
+
+static void start(struct host_process *process, enum habit habit, int64_t drain_timeout)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    *process = (struct host_process){.descriptor = ends[0]};
+    process->pid = fork();
+    assert_true(process->pid >= 0);
+    if (process->pid == 0) {
+        close(ends[0]);
+        be_host(ends[1], habit, drain_timeout);
+    }
+    close(ends[1]);
+}
+
+/* Reads more of the log; false at its end. */
+static bool read_log(struct host_process *process)
+{
+    const ssize_t size = read(process->descriptor, process->log + process->size,
+                              sizeof process->log - process->size - 1);
+    if (size <= 0)
+        return false;
+    process->size += (size_t)size;
+    process->log[process->size] = '\0';
+    return true;
+}
+
+static void await(struct host_process *process, const char *event)
+{
+    while (strstr(process->log, event) == NULL)
+        if (!read_log(process))
+            fail_msg("no \"%s\" in the log:\n%s", event, process->log);
+}
+
+/* Reads the log to its end; returns how the process ended. */
+static int finish(struct host_process *process)
+{
+    int status;
+    while (read_log(process))
+        ;
+    close(process->descriptor);
+    assert_int_equal(waitpid(process->pid, &status, 0), process->pid);
+    return status;
+}
+
+/* ---- tests ---- */
+
+static void drains_and_ends_on(int signal_number)
+{
+    struct host_process process;
+    start(&process, WELL_BEHAVED, 3600 * SECOND);
+    await(&process, "started");
+    kill(process.pid, signal_number);
+    const int status = finish(&process);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_non_null(strstr(process.log, "host draining"));
+    assert_non_null(strstr(process.log, "idle.0 destroyed"));
+    assert_non_null(strstr(process.log, "idle.1 destroyed"));
+    assert_non_null(strstr(process.log, "host stopped"));
+}
+
+static void test_sigterm_drains_and_ends(void **state)
+{
+    (void)state;
+    drains_and_ends_on(SIGTERM);
+}
+
+static void test_sigint_drains_and_ends(void **state)
+{
+    (void)state;
+    drains_and_ends_on(SIGINT);
+}
+
+static void test_drain_timeout_cuts_a_drain(void **state)
+{
+    (void)state;
+    struct host_process process;
+    start(&process, NEVER_DRAINED, 20 * MILLISECOND);
+    await(&process, "started");
+    kill(process.pid, SIGTERM);
+    const int status = finish(&process);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_non_null(strstr(process.log, "drain cut short"));
+    assert_non_null(strstr(process.log, "idle.1 destroyed"));
+}
+
+static void test_a_second_signal_ends_at_once(void **state)
+{
+    (void)state;
+    struct host_process process;
+    start(&process, NEVER_DRAINED, 3600 * SECOND);
+    await(&process, "started");
+    kill(process.pid, SIGTERM);
+    await(&process, "draining");
+    kill(process.pid, SIGINT);
+    finish(&process);
+    assert_null(strstr(process.log, "stopped"));
+}
+
+static void test_a_stage_that_cannot_be_created_ends_the_start(void **state)
+{
+    (void)state;
+    struct host_process process;
+    start(&process, NOT_CREATED, SECOND);
+    const int status = finish(&process);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1);
+    assert_non_null(strstr(process.log, "error: idle.0: no such thing"));
+    assert_null(strstr(process.log, "started"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sigterm_drains_and_ends),
+        cmocka_unit_test(test_sigint_drains_and_ends),
+        cmocka_unit_test(test_drain_timeout_cuts_a_drain),
+        cmocka_unit_test(test_a_second_signal_ends_at_once),
+        cmocka_unit_test(test_a_stage_that_cannot_be_created_ends_the_start),
+    };
+    return cmocka_run_group_tests_name("host", tests, NULL, NULL);
+}
