@@ -95,7 +95,7 @@ static struct redis_stage *prepare(void)
     stage->address.sun_family = AF_UNIX;
     snprintf(stage->address.sun_path, sizeof(stage->address.sun_path), "%s/redis",
              stage->directory);
-    redis_stage_listen(stage);
+    stage->listener = -1;
     return stage;
 }
 
@@ -104,6 +104,8 @@ struct redis_stage *redis_stage_create(const struct redis_stage_options *options
     struct redis_stage *stage = prepare();
     struct error error = {""};
 
+    if (!options->is_away)
+        redis_stage_listen(stage);
     if (!create_stage(stage, options, &error))
         trouble("the stage was not created: %s", error.text);
     return stage;
@@ -133,7 +135,8 @@ void redis_stage_destroy(struct redis_stage **stage)
         free((char *)gone->answers[i].bytes.data);
         value_release(&gone->answers[i].value);
     }
-    redis_stage_stop_listening(gone);
+    if (gone->listener >= 0)
+        close(gone->listener);
     while (gone->connection_count > 0)
         close(gone->connections[--gone->connection_count]);
     close(gone->log_ends[0]);

@@ -22,6 +22,7 @@ struct redis_stage_options {
     const char *user, *query; /* "user:password@", "?db=1", or NULL */
     const char *password_file;
     int64_t connections; /* 0: one */
+    bool is_away;        /* the scripted Redis does not listen yet */
 };
 
 struct redis_stage *redis_stage_create(const struct redis_stage_options *options);
@@ -61,7 +62,6 @@ size_t redis_stage_warnings(struct redis_stage *stage); /* how many lines of lev
 
 /* ---- as Redis; a connection is a descriptor ---- */
 
-void redis_stage_stop_listening(struct redis_stage *stage);
 void redis_stage_listen(struct redis_stage *stage);
 
 int redis_stage_accept(struct redis_stage *stage);
@@ -90,6 +90,6 @@ int redis_stage_greet(struct redis_stage *stage);
 void redis_stage_expect_end(struct redis_stage *stage, int connection);
 
 /* Closes the connection. */
-void redis_stage_end(struct redis_stage *stage, int connection);
+void redis_stage_end(int connection);
 
 #endif

@@ -22,13 +22,6 @@ void redis_stage_listen(struct redis_stage *stage)
     fcntl(stage->listener, F_SETFL, O_NONBLOCK);
 }
 
-void redis_stage_stop_listening(struct redis_stage *stage)
-{
-    if (stage->listener >= 0)
-        close(stage->listener);
-    stage->listener = -1;
-}
-
 /* Accepts the next connection; every turn takes `step` ns at most. */
 static int accept_next(struct redis_stage *stage, int64_t step)
 {
@@ -148,8 +141,7 @@ void redis_stage_expect_end(struct redis_stage *stage, int connection)
     }
 }
 
-void redis_stage_end(struct redis_stage *stage, int connection)
+void redis_stage_end(int connection)
 {
-    (void)stage;
     shutdown(connection, SHUT_RDWR); /* the descriptor itself stays until the end */
 }
