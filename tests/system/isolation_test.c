@@ -3,12 +3,9 @@
 #include "../support/deadline.h"
 #include "../support/pipeline.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 #define SAMPLES     500
 #define MAX_FETCHES 16
@@ -99,100 +96,10 @@ static void test_hits_are_fast_while_redis_hangs(void **state)
         pipeline_fail(p, "hits take more than twice as long while Redis hangs");
 }
 
-/* Fetches the huge value again and again, in a thread of its own. */
-struct huge {
-    int port;
-    size_t size;         /* bytes */
-    int64_t time;        /* ns for one fetch, on average */
-    const char *trouble; /* NULL when all went well */
-    atomic_bool is_done;
-};
-
-#define HUGE_FETCHES 3
-
-static const char *fetch_huge(const struct huge *huge)
-{
-    struct http_client *client = http_client_open(huge->port);
-    struct http_response response;
-    const char *trouble = NULL;
-
-    if (!http_client_request(client, HTTP_GET, "/huge") ||
-        http_client_read_head(client, deadline_in(PATIENCE), &response) != HTTP_RESPONSE)
-        trouble = "no answer for the huge value";
-    else if (response.status != 200 || response.length != huge->size)
-        trouble = "another answer for the huge value";
-    else if (!http_client_skip(client, response.length, deadline_in(PATIENCE)))
-        trouble = "the huge value is cut off";
-    http_response_fini(&response);
-    http_client_close(&client);
-    return trouble;
-}
-
-static void *fetch_huge_repeatedly(void *argument)
-{
-    struct huge *huge = argument;
-    int64_t begun = now_ns();
-
-    for (int i = 0; i < HUGE_FETCHES && !huge->trouble; i++)
-        huge->trouble = fetch_huge(huge);
-    huge->time = (now_ns() - begun) / HUGE_FETCHES;
-    huge->is_done = true;
-    return NULL;
-}
-
-static bool has_memory_for(size_t size)
-{
-#ifdef _SC_PHYS_PAGES
-    return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) >=
-           8 * (uint64_t)size;
-#else
-    (void)size;
-    return true;
-#endif
-}
-
-/* Hits and misses of other keys while the huge value passes: each is answered, and no hit waits for
- * a large part of the time that the huge value takes. */
-static void test_huge_value_harms_no_other_key(void **state)
-{
-    struct pipeline *p = *state;
-    struct huge huge = {.size = pipeline_is_sanitized() ? (size_t)64 << 20 : (size_t)512 << 20};
-    struct http_client *client;
-    int64_t worst = 0;
-    pthread_t thread;
-    long count = 0;
-
-    if (!has_memory_for(huge.size))
-        skip();
-    redis_server_run(p->redis, "SET hit value");
-    redis_server_run(p->redis, "SETRANGE huge %lld x", (long long)huge.size - 1);
-    pipeline_start(p, SETTINGS(.http = "timeout: 60s", .redis = "timeout: 60s"));
-    pipeline_expect_value(p, "/hit", "value");
-    huge.port = weir_process_http_port(p->weir);
-    client = pipeline_connect(p);
-    assert_int_equal(pthread_create(&thread, NULL, fetch_huge_repeatedly, &huge), 0);
-    for (; !huge.is_done; count++) {
-        int64_t time = time_hit(p, client);
-        worst = time > worst ? time : worst;
-        if (count % 100 == 0)
-            pipeline_expect_status(p, "/missing", 404);
-    }
-    pthread_join(thread, NULL);
-    if (huge.trouble)
-        pipeline_fail(p, "%s", huge.trouble);
-    print_message("%ld hits, the slowest %lld us, beside values of %zu bytes in %lld us each\n",
-                  count, (long long)worst / 1000, huge.size, (long long)huge.time / 1000);
-    if (worst > huge.time / 2)
-        pipeline_fail(p, "a hit waited for the huge value");
-    assert_true(pipeline_metric(p, "weir_cache_entries", NULL) == 1);
-    http_client_close(&client);
-}
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         PIPELINE_TEST(test_hits_are_fast_while_redis_hangs),
-        PIPELINE_TEST(test_huge_value_harms_no_other_key),
     };
 
     return PIPELINE_RUN("isolation", tests);

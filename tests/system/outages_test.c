@@ -151,11 +151,14 @@ static void test_connection_breaks_under_a_get(void **state)
     redis_server_run(p->redis, "SET key value");
     pipeline_start_recorded(p, NULL);
     for (int i = 0; i < 10; i++) {
+        char target[16];
+        snprintf(target, sizeof target, "/key%d", i);
         redis_server_run(p->redis, "SET key%d value", i);
+        pipeline_wait_metric(p, "weir_redis_connections_up", NULL, 2);
         redis_proxy_forget(p->proxy);
         redis_proxy_hold(p->proxy, true);
-        client = pipeline_ask(p, (char[]){'/', 'k', 'e', 'y', (char)('0' + i), '\0'});
-        redis_proxy_wait_count(p->proxy, "GET", 1, deadline_in(PATIENCE));
+        client = pipeline_ask(p, target);
+        pipeline_wait_gets(p, 1);
         redis_proxy_sever(p->proxy);
         redis_proxy_hold(p->proxy, false);
         status = pipeline_take_status(p, &client);
