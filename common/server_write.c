@@ -48,7 +48,7 @@ static unsigned fill(uv_buf_t *buffers, const struct server_output *output, size
     CHECK(2 * output->part_count + 1 <= MAX_RUNS);
     size_t count = server_output_runs(output, skip, runs);
     for (size_t i = 0; i < count; i++)
-        buffers[i] = uv_buf_init((char *)(uintptr_t)runs[i].data, (unsigned)runs[i].size);
+        buffers[i] = uv_buf_init((char *)runs[i].data, (unsigned)runs[i].size);
     return (unsigned)count;
 }
 
