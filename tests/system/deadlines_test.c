@@ -76,7 +76,6 @@ static void test_reader_that_takes_nothing(void **state)
 {
     struct pipeline *p = *state;
     struct http_client *stuck;
-    struct http_response response;
 
     redis_server_run(p->redis, "SET key value");
     redis_server_run(p->redis, "SETRANGE large %d x", 32 * 1024 * 1024);
