@@ -1,8 +1,8 @@
 /* topology.yml -> checked, constant structs, or an error that names file, line and key.
  *
- * Reading goes in three steps: parse (the text alone), override (flags and environment), check (all
- * the rules, the division of limits, the placement). Nothing changes after the check: any thread
- * may read. docs/topology.md describes every key. */
+ * Reading goes in four steps: parse (the text alone), choose (which of the processes is to run),
+ * override (flags and environment), check (all the rules, the division of limits, the placement).
+ * Nothing changes after the check: any thread may read. docs/topology.md describes every key. */
 #ifndef WEIR_TOPOLOGY_H
 #define WEIR_TOPOLOGY_H
 
@@ -17,6 +17,8 @@
 #define TOPOLOGY_MAX_FILE      ((size_t)1024 * 1024) /* bytes; a larger one is refused */
 #define TOPOLOGY_MAX_STAGES    256
 #define TOPOLOGY_MAX_INSTANCES 1024 /* of all stages together */
+#define TOPOLOGY_MAX_PROCESSES 256
+#define TOPOLOGY_KEY_SIZE      32 /* bytes of a public key */
 
 struct topology_stage {
     const char *name; /* free, as in the file: "cache" */
@@ -31,7 +33,9 @@ struct topology_instance {
     const char *name;         /* "cache.1", or "cache" where it is the only one */
     size_t stage;             /* index */
     size_t number;            /* of the shard or instance: 0… */
+    size_t process;           /* index of the one that it is placed in */
     const char *serves;       /* its address, or NULL */
+    bool is_encrypted;        /* those who ask it there need keys */
     struct settings settings; /* its share */
 };
 
@@ -40,15 +44,29 @@ struct topology_reactor {
     size_t count;
 };
 
+struct topology_process {
+    const char *name; /* NULL: the file has no `processes`, and this is the only one */
+    struct topology_reactor *reactors;
+    size_t reactor_count;
+    const char *key_file;   /* its secret key, or NULL */
+    const char *allow_file; /* public keys of who may ask it, or NULL */
+    bool has_public_key;
+    unsigned char public_key[TOPOLOGY_KEY_SIZE];
+};
+
 struct topology {
     const char *file; /* for messages; "(built in)" */
     struct topology_stage *stages;
     size_t stage_count;
     struct topology_instance *instances;
     size_t instance_count;
-    struct topology_reactor *reactors;
+    struct topology_process *processes;
+    size_t process_count;
+    size_t process;                    /* the one to run; SIZE_MAX: not chosen, and */
+    struct topology_reactor *reactors; /* its reactors: none */
     size_t reactor_count;
     int64_t drain_timeout;        /* ns */
+    const char *hash_key_file;    /* the seed of the rings; NULL: made of the shards' names */
     struct topology_arena *arena; /* what all of the above lies in */
 };
 
@@ -60,9 +78,16 @@ struct topology_draft *topology_parse(const char *file, const char *text, size_t
                                       const struct kind_spec *const *kinds, size_t kind_count,
                                       struct error *error);
 
+/* Chooses the process to run by its name, which `origin` ("--process") gave; NULL for the only one
+ * there is. A file without `processes` has one, without a name. */
+bool topology_choose(struct topology_draft *draft, const char *name, const char *origin,
+                     struct error *error);
+
 /* Sets `setting` of the only stage of that kind to `value`, as if the file said so; `origin`
  * ("--expiry", "WEIR_EXPIRY") stands for file and line in messages. Where there is no such stage,
- * one is added to the first reactor if `may_add`; several are an error that names them. */
+ * one is added to the first reactor if `may_add`; several are an error that names them. Once a
+ * process of several has been chosen, this is about the stages in it, and about nothing where those
+ * of that kind are in others: one set of variables does for all processes. */
 bool topology_override(struct topology_draft *draft, const char *kind, const char *setting,
                        const char *value, const char *origin, bool may_add, struct error *error);
 
@@ -72,7 +97,11 @@ struct topology *topology_check(struct topology_draft **draft, struct error *err
 void topology_destroy(struct topology **topology);
 void topology_draft_destroy(struct topology_draft **draft);
 
-/* What would run, as text for a person: reactors, stages, links, settings; secrets concealed. */
+/* What would run, as text for a person: processes, reactors, stages, links, settings; secrets
+ * concealed. */
 void topology_print(const struct topology *topology, struct buffer *out);
+
+/* The same as a graph in the language DOT, without the settings. */
+void topology_print_dot(const struct topology *topology, struct buffer *out);
 
 #endif

@@ -2,6 +2,7 @@
  * who asks whom. Settings and placement have files of their own. */
 #include "common/topology.h"
 
+#include "common/address.h"
 #include "common/listener.h"
 #include "common/memory.h"
 #include "common/ring.h"
@@ -12,28 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char inproc[] = "inproc://";
-
-/* Far below libzmq's limit of 255 for an inproc address. */
-#define MAX_ADDRESS 200
-
-static bool check_serve_address(const struct topology_draft *draft, const char *stage,
-                                const struct draft_text *address)
-{
-    const size_t prefix = strlen(inproc);
-    const char *text = address->text;
-
-    if (strncmp(text, inproc, prefix) != 0)
-        return draft_refuse(draft, address->place, stage, "serves",
-                            "must be inproc://NAME; links between processes (ipc://, tcp://) "
-                            "cannot be made yet");
-    if (!text[prefix] || strlen(text) > MAX_ADDRESS || strchr(text, ' '))
-        return draft_refuse(draft, address->place, stage, "serves",
-                            "must be inproc:// and a name without spaces, of %d bytes at most",
-                            MAX_ADDRESS);
-    return true;
-}
 
 static bool check_addresses(const struct topology_draft *draft, const struct draft_stage *stage)
 {
@@ -47,8 +26,9 @@ static bool check_addresses(const struct topology_draft *draft, const struct dra
         return draft_refuse(draft, serves->place, stage->name, "serves", "more than %d shards",
                             RING_MAX_SHARDS);
     for (size_t i = 0; i < serves->count; i++)
-        if (!check_serve_address(draft, stage->name, &serves->items[i]))
-            return false;
+        if (!address_check(serves->items[i].text, &reason))
+            return draft_refuse(draft, serves->items[i].place, stage->name, "serves", "%s",
+                                reason.text);
     if (!stage->kind->listens)
         return true;
     if (!stage->listen.text)
@@ -117,6 +97,12 @@ static bool may_repeat(const char *address)
     return strncmp(address, "unix:", 5) != 0 && size >= 2 && strcmp(address + size - 2, ":0") == 0;
 }
 
+/* One port can only be one stage's, whether it serves there or listens. */
+static const char *bare(const char *address)
+{
+    return strncmp(address, "tcp://", 6) == 0 ? address + 6 : address;
+}
+
 struct claim {
     const char *stage, *key;
     const struct draft_text *address;
@@ -126,7 +112,7 @@ static bool claim_address(const struct topology_draft *draft, struct claim *clai
                           struct claim claim)
 {
     for (size_t i = 0; i < count; i++)
-        if (strcmp(claims[i].address->text, claim.address->text) == 0 &&
+        if (strcmp(bare(claims[i].address->text), bare(claim.address->text)) == 0 &&
             !may_repeat(claim.address->text))
             return draft_refuse(draft, claim.address->place, claim.stage, claim.key,
                                 "%s is used twice; %s.%s has it already", claim.address->text,
@@ -194,8 +180,10 @@ struct topology *topology_check(struct topology_draft **draft, struct error *err
     (*draft)->error = error;
     topology->file = (*draft)->file;
     topology->arena = (*draft)->arena;
+    topology->hash_key_file = (*draft)->hash_key_file.text;
     if (!draft_check_links(*draft, topology) || !draft_divide(*draft, topology) ||
-        !draft_place_instances(*draft, topology) || !check_drain_timeout(*draft, topology))
+        !draft_place_instances(*draft, topology) || !draft_check_reach(*draft, topology) ||
+        !check_drain_timeout(*draft, topology))
         topology_destroy(&topology);
     (*draft)->arena = NULL; /* the topology's, or freed with it */
     topology_draft_destroy(draft);

@@ -95,6 +95,25 @@ struct draft_stage *draft_add_stage(struct topology_draft *draft, const char *na
     return stage;
 }
 
+void draft_add_single_process(struct topology_draft *draft)
+{
+    draft->processes = topology_arena_take(draft->arena, 1, sizeof *draft->processes);
+    draft->process_count = 1;
+}
+
+bool draft_is_placed_in(const struct draft_process *process, const char *stage)
+{
+    const size_t size = strlen(stage);
+
+    for (size_t i = 0; i < process->reactor_count; i++)
+        for (size_t j = 0; j < process->reactors[i].count; j++) {
+            const char *name = process->reactors[i].items[j].text;
+            if (strncmp(name, stage, size) == 0 && (name[size] == '\0' || name[size] == '.'))
+                return true;
+        }
+    return false;
+}
+
 void topology_draft_destroy(struct topology_draft **draft)
 {
     if (*draft)

@@ -1,6 +1,7 @@
 /* A topology that has been read and not yet checked: what stands where. Private to topology*.c.
  *
- *     text ──topology_parse──▶ draft ──topology_override──▶ draft ──topology_check──▶ topology
+ *     text ──topology_parse──▶ draft ──topology_choose, topology_override──▶ draft
+ *          ──topology_check──▶ topology
  *
  * Texts are kept with their place, so that every refusal can name it. */
 #ifndef WEIR_TOPOLOGY_DRAFT_H
@@ -39,7 +40,17 @@ struct draft_stage {
     const struct kind_spec *kind;
     struct draft_text asks, listen, instances;
     struct draft_list serves;
+    bool insecure;
     struct draft_text *settings; /* in the order of the kind's declarations */
+};
+
+struct draft_process {
+    const char *name; /* NULL: the file has no `processes`, and this is the only one */
+    struct draft_place place;
+    struct draft_list *reactors; /* NULL: not written */
+    size_t reactor_count;
+    struct draft_place reactors_place;
+    struct draft_text key_file, public_key, allow_file;
 };
 
 struct topology_draft {
@@ -49,10 +60,11 @@ struct topology_draft {
     size_t kind_count;
     struct draft_stage *stages; /* with room for one more of each kind, see topology_override */
     size_t stage_count;
-    struct draft_list *reactors; /* NULL: not written */
-    size_t reactor_count;
-    struct draft_place reactors_place;
-    struct draft_text drain_timeout;
+    struct draft_process *processes; /* one at least */
+    size_t process_count;
+    size_t process; /* the one that is to run; SIZE_MAX: not chosen */
+    struct draft_place processes_place;
+    struct draft_text drain_timeout, hash_key_file;
     struct error *error; /* of the call in progress */
 };
 
@@ -80,9 +92,16 @@ size_t draft_find_setting(const struct kind_spec *kind, const char *name);
 struct draft_stage *draft_add_stage(struct topology_draft *draft, const char *name,
                                     struct draft_place place, const struct kind_spec *kind);
 
-/* The three steps of topology_check, in order. Each fills in its part of `topology`. */
+/* The process that stands for all where the file has no `processes`. */
+void draft_add_single_process(struct topology_draft *draft);
+
+/* Whether the stage, or an instance of it, is placed in the process by name. */
+bool draft_is_placed_in(const struct draft_process *process, const char *stage);
+
+/* The four steps of topology_check, in order. Each fills in its part of `topology`. */
 bool draft_check_links(const struct topology_draft *draft, struct topology *topology);
 bool draft_divide(const struct topology_draft *draft, struct topology *topology);
 bool draft_place_instances(const struct topology_draft *draft, struct topology *topology);
+bool draft_check_reach(const struct topology_draft *draft, struct topology *topology);
 
 #endif

@@ -1,10 +1,17 @@
-/* topology_override: what flags and environment say in place of the file. */
+/* topology_choose and topology_override: what flags and environment say in place of the file. */
 #include "common/check.h"
 #include "common/topology_draft.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+/* Whether overrides are about this stage: not where it is in another process than the chosen. */
+static bool is_in_reach(const struct topology_draft *draft, const struct draft_stage *stage)
+{
+    return draft->process_count == 1 || draft->process == SIZE_MAX ||
+           draft_is_placed_in(&draft->processes[draft->process], stage->name);
+}
 
 static bool refuse_several(const struct topology_draft *draft, struct draft_place place,
                            const char *kind)
@@ -13,7 +20,7 @@ static bool refuse_several(const struct topology_draft *draft, struct draft_plac
     size_t used = 0;
 
     for (size_t i = 0; i < draft->stage_count && used < sizeof names; i++)
-        if (strcmp(draft->stages[i].kind->name, kind) == 0)
+        if (strcmp(draft->stages[i].kind->name, kind) == 0 && is_in_reach(draft, &draft->stages[i]))
             used += (size_t)snprintf(names + used, sizeof names - used, "%s%s",
                                      used > 0 ? ", " : "", draft->stages[i].name);
     return draft_refuse(draft, place, NULL, NULL,
@@ -36,6 +43,8 @@ static const struct kind_spec *kind_called(const struct topology_draft *draft, c
 static struct draft_stage *add_stage(struct topology_draft *draft, struct draft_place place,
                                      const char *kind)
 {
+    struct draft_process *process =
+        &draft->processes[draft->process == SIZE_MAX ? 0 : draft->process];
     struct draft_stage *stage;
 
     for (size_t i = 0; i < draft->stage_count; i++)
@@ -46,8 +55,8 @@ static struct draft_stage *add_stage(struct topology_draft *draft, struct draft_
             return NULL;
         }
     stage = draft_add_stage(draft, kind, place, kind_called(draft, kind));
-    if (draft->reactor_count > 0) {
-        struct draft_list *first = &draft->reactors[0];
+    if (process->reactor_count > 0) {
+        struct draft_list *first = &process->reactors[0];
         struct draft_text *items =
             topology_arena_take(draft->arena, first->count + 1, sizeof *items);
         for (size_t i = 0; i < first->count; i++)
@@ -67,20 +76,59 @@ static struct draft_text *find_setting(struct draft_stage *stage, const char *se
     return &stage->settings[index];
 }
 
+static bool refuse_choice(const struct topology_draft *draft, struct draft_place place,
+                          const char *reason)
+{
+    char names[256] = "";
+    size_t used = 0;
+
+    for (size_t i = 0; i < draft->process_count && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "",
+                                 draft->processes[i].name);
+    return draft_refuse(draft, place, NULL, NULL, "%s: %s", reason, names);
+}
+
+bool topology_choose(struct topology_draft *draft, const char *name, const char *origin,
+                     struct error *error)
+{
+    draft->error = error;
+    if (!name)
+        return draft->process != SIZE_MAX ||
+               refuse_choice(draft, draft->processes_place,
+                             "--process must say which of the processes to run");
+
+    struct draft_place place = {.origin = topology_arena_copy(draft->arena, origin)};
+    if (!draft->processes[0].name)
+        return draft_refuse(draft, place, NULL, NULL, "there are no processes in %s", draft->file);
+    for (size_t i = 0; i < draft->process_count; i++)
+        if (strcmp(draft->processes[i].name, name) == 0) {
+            draft->process = i;
+            return true;
+        }
+    return refuse_choice(draft, place, "there is no such process; there are");
+}
+
 bool topology_override(struct topology_draft *draft, const char *kind, const char *setting,
                        const char *value, const char *origin, bool may_add, struct error *error)
 {
     struct draft_place place = {.origin = topology_arena_copy(draft->arena, origin)};
     struct draft_stage *stage = NULL;
+    bool is_elsewhere = false;
 
     draft->error = error;
     for (size_t i = 0; i < draft->stage_count; i++) {
         if (strcmp(draft->stages[i].kind->name, kind) != 0)
             continue;
+        if (!is_in_reach(draft, &draft->stages[i])) {
+            is_elsewhere = true;
+            continue;
+        }
         if (stage)
             return refuse_several(draft, place, kind);
         stage = &draft->stages[i];
     }
+    if (!stage && !may_add && is_elsewhere)
+        return true;
     if (!stage && !may_add)
         return draft_refuse(draft, place, NULL, NULL, "there is no stage of kind %s in %s", kind,
                             draft->file);

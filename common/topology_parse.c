@@ -4,7 +4,7 @@
  * The document may be cyclic through aliases, so nothing here recurses but `<<`, which counts. */
 #include "common/memory.h"
 #include "common/topology_draft.h"
-#include "common/topology_yaml.h"
+#include "common/topology_reader.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -12,11 +12,6 @@
 
 #define STAGE_MAX_KEYS   64
 #define STAGE_MAX_MERGES 64
-
-struct reader {
-    struct topology_draft *draft;
-    yaml_document_t *document;
-};
 
 /* The keys of a stage, its own and those that `<<` brings. */
 struct stage_keys {
@@ -30,85 +25,6 @@ struct stage_keys {
     size_t merges;
 };
 
-static struct draft_place place_of(const yaml_node_t *node)
-{
-    return (struct draft_place){.line = node->start_mark.line + 1};
-}
-
-static const yaml_node_t *node_at(const struct reader *reader, int index)
-{
-    return yaml_document_get_node(reader->document, index);
-}
-
-static size_t pairs_in(const yaml_node_t *mapping)
-{
-    return (size_t)(mapping->data.mapping.pairs.top - mapping->data.mapping.pairs.start);
-}
-
-static size_t items_in(const yaml_node_t *sequence)
-{
-    return (size_t)(sequence->data.sequence.items.top - sequence->data.sequence.items.start);
-}
-
-/* The text of a key of the mapping, or NULL and an error: not a name, or there twice. */
-static const char *key_at(const struct reader *reader, const yaml_node_t *mapping, size_t index,
-                          const char *stage)
-{
-    const yaml_node_pair_t *pairs = mapping->data.mapping.pairs.start;
-    const yaml_node_t *key = node_at(reader, pairs[index].key);
-    const char *text = (const char *)key->data.scalar.value;
-
-    if (key->type != YAML_SCALAR_NODE ||
-        (strcmp(text, "<<") != 0 && !draft_is_name(text, key->data.scalar.length))) {
-        draft_refuse(reader->draft, place_of(key), stage, NULL,
-                     "a key must be a name of letters, digits, \"-\" and \"_\"");
-        return NULL;
-    }
-    for (size_t i = 0; i < index; i++) {
-        const yaml_node_t *earlier = node_at(reader, pairs[i].key);
-        if (strcmp((const char *)earlier->data.scalar.value, text) == 0) {
-            draft_refuse(reader->draft, place_of(key), stage, text,
-                         "is there twice; the first is on line %zu", place_of(earlier).line);
-            return NULL;
-        }
-    }
-    return text;
-}
-
-static bool read_text(const struct reader *reader, const yaml_node_t *node,
-                      struct draft_place place, const char *stage, const char *key,
-                      struct draft_text *into)
-{
-    const char *text = (const char *)node->data.scalar.value;
-
-    if (node->type != YAML_SCALAR_NODE)
-        return draft_refuse(reader->draft, place, stage, key, "must be a single value");
-    if (!draft_check_text(reader->draft, place, stage, key, text, node->data.scalar.length))
-        return false;
-    *into = (struct draft_text){topology_arena_copy(reader->draft->arena, text), place};
-    return true;
-}
-
-/* A list, or a single value that stands for a list of one. */
-static bool read_list(const struct reader *reader, const yaml_node_t *node,
-                      struct draft_place place, const char *stage, const char *key,
-                      struct draft_list *into)
-{
-    bool is_list = node->type == YAML_SEQUENCE_NODE;
-    size_t count = is_list ? items_in(node) : 1;
-    struct draft_text *items =
-        topology_arena_take(reader->draft->arena, count, sizeof(struct draft_text));
-
-    *into = (struct draft_list){items, count, place};
-    for (size_t i = 0; i < count; i++) {
-        const yaml_node_t *item =
-            is_list ? node_at(reader, node->data.sequence.items.start[i]) : node;
-        if (!read_text(reader, item, place_of(item), stage, key, &items[i]))
-            return false;
-    }
-    return true;
-}
-
 static bool gather_keys(const struct reader *reader, const yaml_node_t *mapping,
                         struct stage_keys *into);
 
@@ -117,11 +33,11 @@ static bool gather_merged(const struct reader *reader, const yaml_node_t *value,
                           struct draft_place place, struct stage_keys *into)
 {
     bool is_list = value->type == YAML_SEQUENCE_NODE;
-    size_t count = is_list ? items_in(value) : 1;
+    size_t count = is_list ? reader_count_items(value) : 1;
 
     for (size_t i = 0; i < count; i++) {
         const yaml_node_t *source =
-            is_list ? node_at(reader, value->data.sequence.items.start[i]) : value;
+            is_list ? reader_node_at(reader, value->data.sequence.items.start[i]) : value;
         if (source->type != YAML_MAPPING_NODE)
             return draft_refuse(reader->draft, place, into->stage, "<<",
                                 "must be an alias of a stage's settings, or a list of such");
@@ -149,16 +65,16 @@ static bool gather_keys(const struct reader *reader, const yaml_node_t *mapping,
     const yaml_node_t *merged = NULL;
     struct draft_place merged_place = {0};
 
-    if (pairs_in(mapping) > STAGE_MAX_KEYS)
-        return draft_refuse(reader->draft, place_of(mapping), into->stage, NULL,
+    if (reader_count_pairs(mapping) > STAGE_MAX_KEYS)
+        return draft_refuse(reader->draft, reader_place_of(mapping), into->stage, NULL,
                             "more than %d keys", STAGE_MAX_KEYS);
-    for (size_t i = 0; i < pairs_in(mapping); i++) {
-        const char *name = key_at(reader, mapping, i, into->stage);
-        struct draft_place place = place_of(node_at(reader, pairs[i].key));
+    for (size_t i = 0; i < reader_count_pairs(mapping); i++) {
+        const char *name = reader_read_key(reader, mapping, i, into->stage);
+        struct draft_place place = reader_place_of(reader_node_at(reader, pairs[i].key));
         if (!name)
             return false;
         if (strcmp(name, "<<") == 0) {
-            merged = node_at(reader, pairs[i].value);
+            merged = reader_node_at(reader, pairs[i].value);
             merged_place = place;
         } else if (is_gathered(into, name)) {
             continue;
@@ -167,7 +83,7 @@ static bool gather_keys(const struct reader *reader, const yaml_node_t *mapping,
                                 STAGE_MAX_KEYS);
         } else {
             into->keys[into->count++] =
-                (struct stage_key){name, place, node_at(reader, pairs[i].value)};
+                (struct stage_key){name, place, reader_node_at(reader, pairs[i].value)};
         }
     }
     return !merged || gather_merged(reader, merged, merged_place, into);
@@ -194,8 +110,8 @@ static const struct kind_spec *find_kind(const struct reader *reader, const stru
 
     for (size_t i = 0; i < keys->count; i++)
         if (strcmp(keys->keys[i].name, "kind") == 0 &&
-            !read_text(reader, keys->keys[i].value, keys->keys[i].place, keys->stage, "kind",
-                       &kind))
+            !reader_read_text(reader, keys->keys[i].value, keys->keys[i].place, keys->stage, "kind",
+                              &kind))
             return NULL;
     for (size_t i = 0; kind.text && i < draft->kind_count; i++)
         if (strcmp(draft->kinds[i]->name, kind.text) == 0)
@@ -220,8 +136,21 @@ static bool refuse_unknown_key(const struct topology_draft *draft, const struct 
         used += (size_t)snprintf(names + used, sizeof names - used, ", %s", kind->settings[i].name);
     return draft_refuse(draft, key->place, stage->name, key->name,
                         "unknown key; the keys of kind %s are kind%s%s%s%s", kind->name,
-                        kind->listens ? ", listen, instances" : "", kind->serves ? ", serves" : "",
-                        kind->asks ? ", asks" : "", names);
+                        kind->listens ? ", listen, instances" : "",
+                        kind->serves ? ", serves, insecure" : "", kind->asks ? ", asks" : "",
+                        names);
+}
+
+static bool read_insecure(const struct reader *reader, struct draft_stage *stage,
+                          const struct stage_key *key)
+{
+    struct draft_text text;
+
+    if (!reader_read_text(reader, key->value, key->place, stage->name, key->name, &text))
+        return false;
+    stage->insecure = strcmp(text.text, "true") == 0;
+    return stage->insecure || strcmp(text.text, "false") == 0 ||
+           draft_refuse(reader->draft, key->place, stage->name, key->name, "must be true or false");
 }
 
 static bool read_key(const struct reader *reader, struct draft_stage *stage,
@@ -234,7 +163,10 @@ static bool read_key(const struct reader *reader, struct draft_stage *stage,
     if (strcmp(key->name, "kind") == 0)
         return true;
     if (kind->serves && strcmp(key->name, "serves") == 0)
-        return read_list(reader, key->value, key->place, stage->name, key->name, &stage->serves);
+        return reader_read_list(reader, key->value, key->place, stage->name, key->name,
+                                &stage->serves);
+    if (kind->serves && strcmp(key->name, "insecure") == 0)
+        return read_insecure(reader, stage, key);
     if (kind->asks && strcmp(key->name, "asks") == 0)
         into = &stage->asks;
     else if (kind->listens && strcmp(key->name, "listen") == 0)
@@ -245,7 +177,7 @@ static bool read_key(const struct reader *reader, struct draft_stage *stage,
         into = &stage->settings[setting];
     else
         return refuse_unknown_key(reader->draft, stage, key);
-    return read_text(reader, key->value, key->place, stage->name, key->name, into);
+    return reader_read_text(reader, key->value, key->place, stage->name, key->name, into);
 }
 
 static bool read_stage(const struct reader *reader, const char *name, struct draft_place place,
@@ -275,40 +207,18 @@ static bool read_stages(const struct reader *reader, const yaml_node_t *node,
 {
     struct topology_draft *draft = reader->draft;
 
-    if (node->type != YAML_MAPPING_NODE || pairs_in(node) == 0)
+    if (node->type != YAML_MAPPING_NODE || reader_count_pairs(node) == 0)
         return draft_refuse(draft, place, "stages", NULL, "must be a mapping of names to stages");
-    if (pairs_in(node) > TOPOLOGY_MAX_STAGES)
+    if (reader_count_pairs(node) > TOPOLOGY_MAX_STAGES)
         return draft_refuse(draft, place, "stages", NULL, "more than %d stages",
                             TOPOLOGY_MAX_STAGES);
-    draft->stages = topology_arena_take(draft->arena, pairs_in(node) + draft->kind_count,
+    draft->stages = topology_arena_take(draft->arena, reader_count_pairs(node) + draft->kind_count,
                                         sizeof *draft->stages);
-    for (size_t i = 0; i < pairs_in(node); i++) {
+    for (size_t i = 0; i < reader_count_pairs(node); i++) {
         const yaml_node_pair_t *pair = &node->data.mapping.pairs.start[i];
-        const char *name = key_at(reader, node, i, "stages");
-        if (!name || !read_stage(reader, name, place_of(node_at(reader, pair->key)),
-                                 node_at(reader, pair->value)))
-            return false;
-    }
-    return true;
-}
-
-static bool read_reactors(const struct reader *reader, const yaml_node_t *node,
-                          struct draft_place place)
-{
-    struct topology_draft *draft = reader->draft;
-
-    if (node->type != YAML_SEQUENCE_NODE)
-        return draft_refuse(draft, place, "reactors", NULL, "must be a list of lists of stages");
-    draft->reactors_place = place;
-    draft->reactor_count = items_in(node);
-    draft->reactors =
-        topology_arena_take(draft->arena, draft->reactor_count, sizeof *draft->reactors);
-    for (size_t i = 0; i < draft->reactor_count; i++) {
-        const yaml_node_t *reactor = node_at(reader, node->data.sequence.items.start[i]);
-        if (reactor->type != YAML_SEQUENCE_NODE)
-            return draft_refuse(draft, place_of(reactor), "reactors", NULL,
-                                "each reactor must be a list of stages, as in - [http, cache]");
-        if (!read_list(reader, reactor, place_of(reactor), "reactors", NULL, &draft->reactors[i]))
+        const char *name = reader_read_key(reader, node, i, "stages");
+        if (!name || !read_stage(reader, name, reader_place_of(reader_node_at(reader, pair->key)),
+                                 reader_node_at(reader, pair->value)))
             return false;
     }
     return true;
@@ -321,16 +231,15 @@ static bool read_top_key(const struct reader *reader, const char *key, const yam
 
     if (strcmp(key, "stages") == 0)
         return read_stages(reader, value, place);
-    if (strcmp(key, "reactors") == 0)
-        return read_reactors(reader, value, place);
+    if (strcmp(key, "reactors") == 0 || strcmp(key, "processes") == 0)
+        return reader_read_placement(reader, key, value, place);
     if (strcmp(key, "drain_timeout") == 0)
-        return read_text(reader, value, place, NULL, key, &draft->drain_timeout);
-    if (strcmp(key, "processes") == 0)
-        return draft_refuse(draft, place, NULL, key,
-                            "several processes cannot be run yet; place all stages in this one, "
-                            "with reactors");
+        return reader_read_text(reader, value, place, NULL, key, &draft->drain_timeout);
+    if (strcmp(key, "hash_key_file") == 0)
+        return reader_read_text(reader, value, place, NULL, key, &draft->hash_key_file);
     return draft_refuse(draft, place, NULL, key,
-                        "unknown key; here go stages, reactors and drain_timeout");
+                        "unknown key; here go stages, reactors or processes, drain_timeout and "
+                        "hash_key_file");
 }
 
 static bool read_root(const struct reader *reader)
@@ -340,11 +249,11 @@ static bool read_root(const struct reader *reader)
 
     if (!root || root->type != YAML_MAPPING_NODE)
         return draft_refuse(reader->draft, top, NULL, NULL, "must be a mapping, with stages in it");
-    for (size_t i = 0; i < pairs_in(root); i++) {
+    for (size_t i = 0; i < reader_count_pairs(root); i++) {
         const yaml_node_pair_t *pair = &root->data.mapping.pairs.start[i];
-        const char *key = key_at(reader, root, i, NULL);
-        if (!key || !read_top_key(reader, key, node_at(reader, pair->value),
-                                  place_of(node_at(reader, pair->key))))
+        const char *key = reader_read_key(reader, root, i, NULL);
+        if (!key || !read_top_key(reader, key, reader_node_at(reader, pair->value),
+                                  reader_place_of(reader_node_at(reader, pair->key))))
             return false;
     }
     return reader->draft->stage_count > 0 ||
@@ -367,6 +276,7 @@ struct topology_draft *topology_parse(const char *file, const char *text, size_t
         kept[i] = kinds[i];
     draft->kinds = kept;
     draft->error = error;
+    draft_add_single_process(draft);
     if (!topology_yaml_load(&document, file, text, size, error)) {
         topology_draft_destroy(&draft);
         return NULL;

@@ -1,5 +1,5 @@
-/* Which instances run in which reactor: as `reactors:` says, each exactly once, or spread by rule
- * where it is not written. */
+/* Which instances run in which process and reactor: as `reactors:` or `processes:` say, each
+ * exactly once, or spread by rule where neither is written. */
 #include "common/topology_draft.h"
 
 #include <stdint.h>
@@ -10,18 +10,28 @@
 struct placement {
     const struct topology_draft *draft;
     struct topology *topology;
-    size_t *order; /* all instances, reactor by reactor */
+    const struct draft_process *process; /* whose reactors are being filled */
+    size_t *order;                       /* all instances, reactor by reactor */
     size_t placed;
     bool *is_placed; /* by instance */
 };
 
+static bool refuse(const struct placement *placement, struct draft_place where, const char *name,
+                   const char *reason)
+{
+    return draft_refuse(placement->draft, where, placement->process->name, "reactors", "%s%s", name,
+                        reason);
+}
+
 static bool place(struct placement *placement, struct topology_reactor *reactor, size_t instance,
                   struct draft_place where)
 {
+    struct topology_instance *placed = &placement->topology->instances[instance];
+
     if (placement->is_placed[instance])
-        return draft_refuse(placement->draft, where, "reactors", NULL, "%s is placed twice",
-                            placement->topology->instances[instance].name);
+        return refuse(placement, where, placed->name, " is placed twice");
     placement->is_placed[instance] = true;
+    placed->process = (size_t)(placement->process - placement->draft->processes);
     placement->order[placement->placed++] = instance;
     reactor->count++;
     return true;
@@ -44,31 +54,25 @@ static bool place_named(struct placement *placement, struct topology_reactor *re
         if (!place(placement, reactor, i, written->place))
             return false;
     }
-    return is_found || draft_refuse(placement->draft, written->place, "reactors", NULL,
-                                    "%s is neither a stage nor an instance of one",
-                                    draft_quote(written->text, quoted));
+    return is_found || refuse(placement, written->place, draft_quote(written->text, quoted),
+                              " is neither a stage nor an instance of one");
 }
 
-static bool place_as_written(struct placement *placement)
+static bool place_as_written(struct placement *placement, struct topology_process *into)
 {
-    const struct topology_draft *draft = placement->draft;
-    struct topology *topology = placement->topology;
+    const struct draft_process *process = placement->process;
 
-    for (size_t i = 0; i < draft->reactor_count; i++) {
-        const struct draft_list *written = &draft->reactors[i];
-        struct topology_reactor *reactor = &topology->reactors[i];
+    for (size_t i = 0; i < process->reactor_count; i++) {
+        const struct draft_list *written = &process->reactors[i];
+        struct topology_reactor *reactor = &into->reactors[i];
         reactor->instances = placement->order + placement->placed;
         if (written->count == 0)
-            return draft_refuse(draft, written->place, "reactors", NULL,
-                                "a reactor without stages would be an idle thread");
+            return refuse(placement, written->place, "",
+                          "a reactor without stages would be an idle thread");
         for (size_t j = 0; j < written->count; j++)
             if (!place_named(placement, reactor, &written->items[j]))
                 return false;
     }
-    for (size_t i = 0; i < topology->instance_count; i++)
-        if (!placement->is_placed[i])
-            return draft_refuse(draft, draft->reactors_place, "reactors", NULL,
-                                "%s is placed nowhere", topology->instances[i].name);
     return true;
 }
 
@@ -85,16 +89,45 @@ static size_t most_instances(const struct topology *topology)
 /* As many reactors as the most divided stage has instances, and instance i of every stage in
  * reactor i: so each stage is spread as widely as it can be, and where the counts are equal every
  * reactor holds a whole pipeline. */
-static bool place_by_rule(struct placement *placement)
+static bool place_by_rule(struct placement *placement, struct topology_process *into)
 {
     struct topology *topology = placement->topology;
 
-    for (size_t i = 0; i < topology->reactor_count; i++) {
-        topology->reactors[i].instances = placement->order + placement->placed;
+    for (size_t i = 0; i < into->reactor_count; i++) {
+        into->reactors[i].instances = placement->order + placement->placed;
         for (size_t j = 0; j < topology->stage_count; j++)
             if (i < topology->stages[j].instance_count)
-                place(placement, &topology->reactors[i], topology->stages[j].first_instance + i,
+                place(placement, &into->reactors[i], topology->stages[j].first_instance + i,
                       (struct draft_place){0});
+    }
+    return true;
+}
+
+static bool place_process(struct placement *placement, struct topology_process *into)
+{
+    const struct draft_process *process = placement->process;
+
+    into->name = process->name;
+    into->reactor_count =
+        process->reactors ? process->reactor_count : most_instances(placement->topology);
+    into->reactors =
+        topology_arena_take(placement->draft->arena, into->reactor_count, sizeof *into->reactors);
+    return process->reactors ? place_as_written(placement, into) : place_by_rule(placement, into);
+}
+
+/* An address can be listened on by one process only. */
+static bool check_listening(const struct topology_draft *draft, const struct topology *topology)
+{
+    for (size_t i = 0; i < topology->stage_count; i++) {
+        const struct topology_stage *stage = &topology->stages[i];
+        const struct topology_instance *first = &topology->instances[stage->first_instance];
+        for (size_t j = 1; stage->listen && j < stage->instance_count; j++)
+            if (first[j].process != first->process)
+                return draft_refuse(draft, draft->stages[i].instances.place, stage->name,
+                                    "instances",
+                                    "all must be in one process, for they share %s; make those of "
+                                    "another process a stage of its own",
+                                    stage->listen);
     }
     return true;
 }
@@ -107,9 +140,26 @@ bool draft_place_instances(const struct topology_draft *draft, struct topology *
         .order = topology_arena_take(draft->arena, topology->instance_count, sizeof(size_t)),
         .is_placed = topology_arena_take(draft->arena, topology->instance_count, sizeof(bool)),
     };
+    const bool has_processes = draft->processes[0].name != NULL;
 
-    topology->reactor_count = draft->reactors ? draft->reactor_count : most_instances(topology);
-    topology->reactors =
-        topology_arena_take(draft->arena, topology->reactor_count, sizeof *topology->reactors);
-    return draft->reactors ? place_as_written(&placement) : place_by_rule(&placement);
+    topology->process_count = draft->process_count;
+    topology->processes =
+        topology_arena_take(draft->arena, draft->process_count, sizeof *topology->processes);
+    for (size_t i = 0; i < draft->process_count; i++) {
+        placement.process = &draft->processes[i];
+        if (!place_process(&placement, &topology->processes[i]))
+            return false;
+    }
+    for (size_t i = 0; i < topology->instance_count; i++)
+        if (!placement.is_placed[i])
+            return draft_refuse(
+                draft, has_processes ? draft->processes_place : draft->processes[0].reactors_place,
+                NULL, has_processes ? "processes" : "reactors", "%s is placed nowhere",
+                topology->instances[i].name);
+    topology->process = draft->process;
+    if (draft->process != SIZE_MAX) {
+        topology->reactors = topology->processes[draft->process].reactors;
+        topology->reactor_count = topology->processes[draft->process].reactor_count;
+    }
+    return check_listening(draft, topology);
 }

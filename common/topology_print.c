@@ -13,6 +13,7 @@
 #include "common/text.h"
 
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -88,7 +89,8 @@ static void print_instance(struct buffer *out, const struct topology *topology, 
     if (stage->listen)
         print_line(out, width, "listen", stage->listen);
     if (instance->serves)
-        print_line(out, width, "serves", instance->serves);
+        buffer_format(out, "        %-*s  %s%s\n", width, "serves", instance->serves,
+                      instance->is_encrypted ? " (encrypted)" : "");
     if (stage->asks != SIZE_MAX)
         print_asks(out, width, topology, stage->asks);
     for (size_t i = 0; stage->kind->settings[i].name; i++)
@@ -96,17 +98,59 @@ static void print_instance(struct buffer *out, const struct topology *topology, 
                       stage->instance_count);
 }
 
+static void print_reactors(struct buffer *out, const struct topology *topology,
+                           const struct topology_process *process)
+{
+    for (size_t i = 0; i < process->reactor_count; i++) {
+        buffer_format(out, "\nreactor %zu\n", i);
+        for (size_t j = 0; j < process->reactors[i].count; j++)
+            print_instance(out, topology, process->reactors[i].instances[j]);
+    }
+}
+
+static void print_key(struct buffer *out, const char *key, const char *value)
+{
+    if (value)
+        buffer_format(out, "    %-10s  %s\n", key, value);
+}
+
+static void print_process(struct buffer *out, const struct topology *topology,
+                          const struct topology_process *process)
+{
+    char public_key[2 * TOPOLOGY_KEY_SIZE + 1];
+
+    buffer_format(out, "\nprocess %s\n", process->name);
+    sodium_bin2hex(public_key, sizeof public_key, process->public_key, TOPOLOGY_KEY_SIZE);
+    print_key(out, "key_file", process->key_file);
+    print_key(out, "public_key", process->has_public_key ? public_key : NULL);
+    print_key(out, "allow_file", process->allow_file);
+    print_reactors(out, topology, process);
+}
+
+static void print_count(struct buffer *out, size_t count, const char *one, const char *several)
+{
+    buffer_format(out, "%zu %s", count, count == 1 ? one : several);
+}
+
 void topology_print(const struct topology *topology, struct buffer *out)
 {
+    const bool has_processes = topology->processes[0].name != NULL;
     char drain[24];
 
-    buffer_format(out, "%s: %zu %s in %zu %s, drain_timeout %s\n", topology->file,
-                  topology->stage_count, topology->stage_count == 1 ? "stage" : "stages",
-                  topology->reactor_count, topology->reactor_count == 1 ? "reactor" : "reactors",
+    buffer_format(out, "%s: ", topology->file);
+    print_count(out, topology->stage_count, "stage", "stages");
+    buffer_append_text(out, " in ");
+    if (has_processes)
+        print_count(out, topology->process_count, "process", "processes");
+    else
+        print_count(out, topology->processes[0].reactor_count, "reactor", "reactors");
+    buffer_format(out, ", drain_timeout %s\n",
                   text_format_duration(topology->drain_timeout, drain));
-    for (size_t i = 0; i < topology->reactor_count; i++) {
-        buffer_format(out, "\nreactor %zu\n", i);
-        for (size_t j = 0; j < topology->reactors[i].count; j++)
-            print_instance(out, topology, topology->reactors[i].instances[j]);
-    }
+    if (topology->hash_key_file)
+        buffer_format(out, "hash_key_file %s\n", topology->hash_key_file);
+    for (size_t i = 0; i < topology->process_count; i++)
+        if (has_processes)
+            print_process(out, topology, &topology->processes[i]);
+        else
+            print_reactors(out, topology, &topology->processes[i]);
 }

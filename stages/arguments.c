@@ -7,7 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 
-enum option_use { USE_TOPOLOGY, USE_OVERRIDE, USE_LOG_LEVEL, USE_LOG_FORMAT, USE_ACTION };
+enum option_use {
+    USE_TOPOLOGY,
+    USE_PROCESS,
+    USE_MAKE_KEYS,
+    USE_OVERRIDE,
+    USE_LOG_LEVEL,
+    USE_LOG_FORMAT,
+    USE_ACTION
+};
 
 struct option {
     const char *name;
@@ -27,6 +35,7 @@ struct option {
 static const struct option options[] = {
     {"topology", "FILE", "what runs where (topology.yml, else the same built in)",
      USE(USE_TOPOLOGY)},
+    {"process", "NAME", "which of the topology's processes to run", USE(USE_PROCESS)},
     {"redis", "URL", "redis://[user:password@]host:port/db or redis+unix:///path?db=n",
      OVERRIDE("redis-fetcher", "url")},
     {"redis-password-file", "FILE", "holds the password, in place of one in the URL",
@@ -45,6 +54,10 @@ static const struct option options[] = {
     {"log-format", "FORMAT", "text (unless set) or json", USE(USE_LOG_FORMAT)},
     {"check", NULL, "check the topology and stop", ACTION(ARGUMENTS_CHECK)},
     {"print-topology", NULL, "print what would run and stop", ACTION(ARGUMENTS_PRINT)},
+    {"print-dot", NULL, "print it as a graph in the language DOT and stop",
+     ACTION(ARGUMENTS_PRINT_DOT)},
+    {"make-keys", "DIR", "write a new pair of keys there, print the public one and stop",
+     USE(USE_MAKE_KEYS)},
     {"version", NULL, "print the version and stop", ACTION(ARGUMENTS_VERSION)},
     {"help", NULL, "print this and stop", ACTION(ARGUMENTS_HELP)},
 };
@@ -130,6 +143,12 @@ static bool use_log_format(const char *value, bool *is_json)
     return *is_json || strcmp(value, "text") == 0;
 }
 
+static void take_action(struct arguments *arguments, enum arguments_action action)
+{
+    if (action > arguments->action)
+        arguments->action = action;
+}
+
 static bool use(struct arguments *arguments, const struct option *option, const char *value,
                 const char *origin, struct error *error)
 {
@@ -137,9 +156,16 @@ static bool use(struct arguments *arguments, const struct option *option, const 
     case USE_TOPOLOGY:
         arguments->topology = value;
         return true;
+    case USE_PROCESS:
+        arguments->process = value;
+        arguments->process_origin = strcmp(origin, "--process") == 0 ? "--process" : "WEIR_PROCESS";
+        return true;
+    case USE_MAKE_KEYS:
+        arguments->keys = value;
+        take_action(arguments, ARGUMENTS_MAKE_KEYS);
+        return true;
     case USE_ACTION:
-        if (option->action > arguments->action)
-            arguments->action = option->action;
+        take_action(arguments, option->action);
         return true;
     case USE_LOG_LEVEL:
         return log_parse_level(value, &arguments->log_level) ||

@@ -20,13 +20,18 @@ enum arguments_action {
     ARGUMENTS_RUN,
     ARGUMENTS_CHECK,
     ARGUMENTS_PRINT,
+    ARGUMENTS_PRINT_DOT,
+    ARGUMENTS_MAKE_KEYS,
     ARGUMENTS_VERSION,
     ARGUMENTS_HELP
 };
 
 struct arguments {
     enum arguments_action action;
-    const char *topology; /* path; NULL: topology.yml or what is built in */
+    const char *topology;       /* path; NULL: topology.yml or what is built in */
+    const char *process;        /* name; NULL: the only one */
+    const char *process_origin; /* "--process" or "WEIR_PROCESS" */
+    const char *keys;           /* the directory of --make-keys, or NULL */
     enum log_level log_level;
     bool log_json;
 

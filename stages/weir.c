@@ -85,6 +85,12 @@ static struct topology *load(const struct arguments *arguments, struct error *er
 
     if (!draft)
         return NULL;
+    /* What only looks at the file may look at all processes. */
+    if ((arguments->process || arguments->action == ARGUMENTS_RUN) &&
+        !topology_choose(draft, arguments->process, arguments->process_origin, error)) {
+        topology_draft_destroy(&draft);
+        return NULL;
+    }
     for (size_t i = 0; i < arguments->override_count; i++) {
         const struct arguments_override *override = &arguments->overrides[i];
         if (!topology_override(draft, override->kind, override->setting, override->value,
@@ -130,6 +136,8 @@ static int act(const struct arguments *arguments)
     } else {
         if (arguments->action == ARGUMENTS_PRINT)
             topology_print(topology, &text);
+        else if (arguments->action == ARGUMENTS_PRINT_DOT)
+            topology_print_dot(topology, &text);
         else
             buffer_format(&text, "%s: fine\n", topology->file);
         code = say(&text);

@@ -13,12 +13,14 @@ static void check_placement(const struct topology *topology)
 {
     size_t placed = 0;
 
-    for (size_t i = 0; i < topology->reactor_count; i++) {
-        CHECK(topology->reactors[i].count > 0);
-        placed += topology->reactors[i].count;
-        for (size_t j = 0; j < topology->reactors[i].count; j++)
-            CHECK(topology->reactors[i].instances[j] < topology->instance_count);
-    }
+    for (size_t i = 0; i < topology->process_count; i++)
+        for (size_t j = 0; j < topology->processes[i].reactor_count; j++) {
+            const struct topology_reactor *reactor = &topology->processes[i].reactors[j];
+            CHECK(reactor->count > 0);
+            placed += reactor->count;
+            for (size_t k = 0; k < reactor->count; k++)
+                CHECK(topology->instances[reactor->instances[k]].process == i);
+        }
     CHECK(placed == topology->instance_count);
 }
 
@@ -63,6 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_shares(topology);
     check_asks(topology);
     topology_print(topology, &drawing);
+    topology_print_dot(topology, &drawing);
     CHECK(drawing.size > 0);
     buffer_fini(&drawing);
     topology_destroy(&topology);

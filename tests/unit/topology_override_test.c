@@ -137,6 +137,69 @@ static void test_a_stage_to_be_added_finds_its_name_taken(void **state)
     topology_draft_destroy(&draft);
 }
 
+/* Two processes, each with a front end of its own. */
+#define TWO_PROCESSES                                                                              \
+    "stages:\n"                                                                                    \
+    "  a: {kind: http-frontend, listen: '127.0.0.1:1', asks: cache}\n"                             \
+    "  b: {kind: http-frontend, listen: '127.0.0.1:2', asks: cache}\n"                             \
+    "  cache: {kind: cache, serves: 'ipc:///c', asks: redis}\n" REDIS "processes:\n"               \
+    "  left: {reactors: [[a]]}\n"                                                                  \
+    "  right: {reactors: [[b], [cache, redis]]}\n"
+
+static void test_a_flag_is_about_the_stages_of_the_chosen_process(void **state)
+{
+    struct topology_draft *draft = parse(TWO_PROCESSES);
+    struct error error;
+
+    (void)state;
+    assert_true(topology_choose(draft, "right", "--process", &error));
+    override(draft, "http-frontend", "listen", "127.0.0.1:3");
+    override(draft, "cache", "expiry", "5s");
+    override(draft, "admin", "listen", "127.0.0.1:4");
+    struct topology *topology = check(draft);
+    assert_string_equal(topology->stages[0].listen, "127.0.0.1:1");
+    assert_string_equal(topology->stages[1].listen, "127.0.0.1:3");
+    assert_int_equal(topology->process, 1);
+    assert_int_equal(topology->reactor_count, 2);
+    assert_int_equal(topology->instances[4].process, 1);
+    topology_destroy(&topology);
+}
+
+static void test_a_flag_for_a_stage_of_another_process_does_nothing(void **state)
+{
+    struct topology_draft *draft = parse(TWO_PROCESSES);
+    struct error error;
+
+    (void)state;
+    assert_true(topology_choose(draft, "left", "--process", &error));
+    assert_true(topology_override(draft, "cache", "capacity", "5", "--capacity", false, &error));
+    struct topology *topology = check(draft);
+    assert_int_equal(settings_number(&topology->instances[2].settings, "capacity"), 100000);
+    topology_destroy(&topology);
+}
+
+static void test_which_process_must_be_said(void **state)
+{
+    struct topology_draft *draft = parse(TWO_PROCESSES);
+    struct error error;
+
+    (void)state;
+    assert_false(topology_choose(draft, NULL, NULL, &error));
+    assert_string_equal(error.text, "t.yml:6: --process must say which of the processes to run: "
+                                    "left, right");
+    assert_false(topology_choose(draft, "middle", "--process", &error));
+    assert_string_equal(error.text, "--process: there is no such process; there are: left, right");
+    topology_draft_destroy(&draft);
+    draft = parse(BOTH);
+    assert_true(topology_choose(draft, NULL, NULL, &error));
+    assert_false(topology_choose(draft, "left", "WEIR_PROCESS", &error));
+    assert_string_equal(error.text, "WEIR_PROCESS: there are no processes in t.yml");
+    topology_draft_destroy(&draft);
+    draft = parse(BOTH "processes: {all: {reactors: [[cache, redis]]}}\n");
+    assert_true(topology_choose(draft, NULL, NULL, &error));
+    topology_draft_destroy(&draft);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +207,9 @@ int main(void)
         cmocka_unit_test(test_a_flag_adds_a_stage_to_the_first_reactor),
         cmocka_unit_test(test_a_refusal_names_the_flag),
         cmocka_unit_test(test_a_stage_to_be_added_finds_its_name_taken),
+        cmocka_unit_test(test_a_flag_is_about_the_stages_of_the_chosen_process),
+        cmocka_unit_test(test_a_flag_for_a_stage_of_another_process_does_nothing),
+        cmocka_unit_test(test_which_process_must_be_said),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,11 +96,9 @@ static void test_keys_at_the_top(void **state)
         {"stages: {}\n", "t.yml:1: stages: must be a mapping of names to stages"},
         {"stages: [http]\n", "t.yml:1: stages: must be a mapping of names to stages"},
         {ALL "stage: 1\n",
-         "t.yml:5: stage: unknown key; here go stages, reactors and drain_timeout"},
+         "t.yml:5: stage: unknown key; here go stages, reactors or processes, drain_timeout and "
+         "hash_key_file"},
         {ALL "stages: {}\n", "t.yml:5: stages: is there twice; the first is on line 1"},
-        {ALL "processes: {edge: {reactors: [[http]]}}\n",
-         "t.yml:5: processes: several processes cannot be run yet; place all stages in this one, "
-         "with reactors"},
         {ALL "drain_timeout: 10\n",
          "t.yml:5: drain_timeout: \"10\" is not a duration, such as 250ms, 60s, 5m or 1h"},
         {ALL "drain_timeout: [1s]\n", "t.yml:5: drain_timeout: must be a single value"},
@@ -138,11 +136,11 @@ static void test_keys_of_a_stage(void **state)
     static const struct refusal refusals[] = {
         {CACHE_WITH("expires: 1s"),
          "t.yml:2: cache.expires: unknown key; the keys of kind cache are "
-         "kind, serves, asks, capacity, max_bytes, expiry"},
+         "kind, serves, insecure, asks, capacity, max_bytes, expiry"},
         {CACHE_WITH("listen: '127.0.0.1:1'"),
          "t.yml:2: cache.listen: unknown key; the keys of kind "
-         "cache are kind, serves, asks, capacity, "
-         "max_bytes, expiry"},
+         "cache are kind, serves, insecure, asks, "
+         "capacity, max_bytes, expiry"},
         {ADMIN("asks: cache"), "t.yml:2: admin.asks: unknown key; the keys of kind admin are kind, "
                                "listen, instances"},
         {CACHE_WITH("expiry: 1s, capacity: 1, expiry: 2s"),
@@ -247,12 +245,22 @@ static void test_links(void **state)
         {"stages:\n  cache: {kind: cache, asks: redis}\n" REDIS,
          "t.yml:2: cache.serves: is missing: one address for each shard"},
         {CACHE_SERVES("[]"), "t.yml:2: cache.serves: is missing: one address for each shard"},
+        {CACHE_SERVES("cache"), "t.yml:2: cache.serves: must be inproc://NAME, ipc:///PATH or "
+                                "tcp://ADDRESS:PORT"},
         {CACHE_SERVES("ipc://cache"),
-         "t.yml:2: cache.serves: must be inproc://NAME; links between processes (ipc://, tcp://) "
-         "cannot be made yet"},
+         "t.yml:2: cache.serves: must be ipc:// and an absolute path, of 102 bytes at most"},
         {CACHE_SERVES("[inproc://a, 'tcp://*:1']"),
-         "t.yml:2: cache.serves: must be inproc://NAME; links between processes (ipc://, tcp://) "
-         "cannot be made yet"},
+         "t.yml:2: cache.serves: must be tcp:// with an IP address and a port, as "
+         "tcp://10.0.0.2:7000 or tcp://[fd00::2]:7000"},
+        {CACHE_SERVES("'tcp://0.0.0.0:1'"),
+         "t.yml:2: cache.serves: must be the very address that others connect to, not a wildcard"},
+        {CACHE_SERVES("'tcp://10.0.0.1:1'"),
+         "t.yml:2: cache.serves: cache would be reached from other hosts unencrypted; give its "
+         "process public_key, key_file and allow_file (weir --make-keys), or say insecure: true "
+         "here"},
+        {"stages:\n  a: {kind: admin, listen: '127.0.0.1:7'}\n"
+         "  b: {kind: cache, serves: 'tcp://127.0.0.1:7', asks: redis}\n" REDIS,
+         "t.yml:3: b.serves: tcp://127.0.0.1:7 is used twice; a.listen has it already"},
         {CACHE_SERVES("inproc://"), "t.yml:2: cache.serves: must be inproc:// and a name without "
                                     "spaces, of 200 bytes at most"},
         {CACHE_SERVES("inproc://a b"), "t.yml:2: cache.serves: must be inproc:// and a name "
@@ -317,6 +325,79 @@ static void test_placement(void **state)
         {"stages:\n  cache: {kind: cache, serves: [inproc://a, inproc://b], asks: redis}\n" REDIS
          "reactors: [[redis, cache, cache.1]]\n",
          "t.yml:4: reactors: cache.1 is placed twice"},
+    };
+
+    (void)state;
+    ASSERT_REFUSED(refusals);
+}
+
+/* Three stages on lines 2 to 4, the first and the second linked over ipc. */
+#define SPLIT "stages:\n" HTTP "  cache: {kind: cache, serves: 'ipc:///c', asks: redis}\n" REDIS
+
+/* The same over a network. */
+#define FAR                                                                                        \
+    "stages:\n" HTTP "  cache: {kind: cache, serves: 'tcp://10.0.0.1:7', asks: redis}\n" REDIS
+
+#define KEY "'00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff'"
+
+static void test_processes(void **state)
+{
+    static const struct refusal refusals[] = {
+        {SPLIT "processes: []\n", "t.yml:5: processes: must be a mapping of names to processes"},
+        {SPLIT "processes: {}\n", "t.yml:5: processes: must be a mapping of names to processes"},
+        {SPLIT "processes: {a: [[http]]}\n",
+         "t.yml:5: processes.a: must be a name and a mapping with reactors in it"},
+        {SPLIT "processes: {a: {reactor: [[http]]}}\n",
+         "t.yml:5: a.reactor: unknown key; a process has reactors, key_file, public_key and "
+         "allow_file"},
+        {SPLIT "processes: {a: {key_file: /k}}\n", "t.yml:5: a.reactors: is missing"},
+        {SPLIT "processes: {a: {reactors: [http]}}\n",
+         "t.yml:5: a.reactors: each reactor must be a list of stages, as in - [http, cache]"},
+        {SPLIT "reactors: [[http, cache, redis]]\nprocesses: {a: {reactors: [[http]]}}\n",
+         "t.yml:6: processes: processes takes the place of reactors; there cannot be both"},
+        {SPLIT "processes: {a: {reactors: [[http, cache, redis]]}}\nreactors: [[http]]\n",
+         "t.yml:6: reactors: processes takes the place of reactors; there cannot be both"},
+        {SPLIT "processes: {a: {reactors: [[http]]}, b: {reactors: [[redis]]}}\n",
+         "t.yml:5: processes: cache is placed nowhere"},
+        {SPLIT "processes:\n  a: {reactors: [[http, cache, redis]]}\n  b: {reactors: [[redis]]}\n",
+         "t.yml:7: b.reactors: redis is placed twice"},
+        {SPLIT "processes:\n  a: {reactors: [[http]]}\n  b: {reactors: [[cache]]}\n"
+               "  c: {reactors: [[redis]]}\n",
+         "t.yml:4: redis.serves: cache asks redis from another process, which inproc:// does not "
+         "reach; ipc:// does on one host, tcp:// between hosts"},
+        {"stages:\n  http: {kind: http-frontend, listen: '127.0.0.1:1', asks: redis,\n"
+         "         instances: 2}\n  redis: {kind: redis-fetcher, serves: 'ipc:///r', "
+         "url: 'redis://h'}\n"
+         "processes: {a: {reactors: [[http.0]]}, b: {reactors: [[http.1, redis]]}}\n",
+         "t.yml:3: http.instances: all must be in one process, for they share 127.0.0.1:1; make "
+         "those of another process a stage of its own"},
+    };
+
+    (void)state;
+    ASSERT_REFUSED(refusals);
+}
+
+static void test_keys_of_links(void **state)
+{
+    static const struct refusal refusals[] = {
+        {FAR "processes: {a: {reactors: [[http]]}, b: {reactors: [[cache, redis]]}}\n",
+         "t.yml:3: cache.serves: cache would be reached from other hosts unencrypted; give its "
+         "process public_key, key_file and allow_file (weir --make-keys), or say insecure: true "
+         "here"},
+        {FAR "processes:\n  a: {reactors: [[http]]}\n"
+             "  b: {reactors: [[cache, redis]], public_key: 'abc'}\n",
+         "t.yml:7: b.public_key: must be the 64 hexadecimal digits that weir --make-keys printed"},
+        {FAR "processes:\n  a: {reactors: [[http]]}\n"
+             "  b: {reactors: [[cache, redis]], public_key: " KEY "}\n",
+         "t.yml:7: b.key_file: is missing: cache serves there, encrypted"},
+        {FAR "processes:\n  a: {reactors: [[http]]}\n"
+             "  b: {reactors: [[cache, redis]], public_key: " KEY ", key_file: /k}\n",
+         "t.yml:7: b.allow_file: is missing: cache serves there, encrypted"},
+        {FAR "processes:\n  a: {reactors: [[http]]}\n"
+             "  b: {reactors: [[cache, redis]], public_key: " KEY ", key_file: /k, "
+             "allow_file: /a}\n",
+         "t.yml:6: a.key_file: is missing: http asks cache, and that link is encrypted"},
+        {CACHE_WITH("insecure: maybe"), "t.yml:2: cache.insecure: must be true or false"},
     };
 
     (void)state;
@@ -392,6 +473,8 @@ int main(void)
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_links),
         cmocka_unit_test(test_placement),
+        cmocka_unit_test(test_processes),
+        cmocka_unit_test(test_keys_of_links),
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_no_refusal_repeats_a_password),
     };
