@@ -15,7 +15,7 @@ struct port_shard *control_shards(size_t count)
     char *address = (char *)(shards + count);
     for (size_t i = 0; i < count; i++, address += ADDRESS_SIZE) {
         snprintf(address, ADDRESS_SIZE, SCHEME "control.%zu", i);
-        shards[i] = (struct port_shard){address + strlen(SCHEME), address};
+        shards[i] = (struct port_shard){.name = address + strlen(SCHEME), .address = address};
     }
     return shards;
 }
@@ -51,6 +51,9 @@ static void tell_readiness(const struct reactor *reactor, struct moment now, str
         const struct port_owner *owner = &reactor->stages[i].owner;
         const char *reason =
             owner->kind->unready != NULL ? owner->kind->unready(owner->stage, now) : NULL;
+        if (reason == NULL && reactor->stages[i].asks != NULL &&
+            port_ask_is_away(reactor->stages[i].asks))
+            reason = "no link to what it asks";
         if (reason != NULL)
             buffer_format(out, "%s: %s\n", owner->name, reason);
     }

@@ -3,6 +3,8 @@
 #include "common/host.h"
 
 #include "common/check.h"
+#include "common/host_guard.h"
+#include "common/host_links.h"
 #include "common/listener.h"
 #include "common/memory.h"
 #include "common/reactor.h"
@@ -36,10 +38,12 @@ struct host {
     const struct topology *topology;
     struct log *log;
     struct listener *listeners; /* one for each stage, where it has `listen` */
-    struct worker *workers;     /* one for each reactor */
-    size_t undrained;           /* reactors that have not finished their work yet */
-    uv_loop_t loop;             /* main's */
-    uv_signal_t on_term, on_int;
+    struct host_links links;
+    struct host_guard *guard; /* NULL: no link of this process is encrypted at its end */
+    struct worker *workers;   /* one for each reactor */
+    size_t undrained;         /* reactors that have not finished their work yet */
+    uv_loop_t loop;           /* main's */
+    uv_signal_t on_term, on_int, on_hup;
     uv_timer_t patience; /* rings at the end of drain_timeout */
 };
 
@@ -59,6 +63,7 @@ static bool open_listeners(struct host *host, struct error *error)
     for (size_t i = 0; i < host->topology->stage_count; i++) {
         const struct topology_stage *stage = &host->topology->stages[i];
         if (stage->listen != NULL &&
+            host->topology->instances[stage->first_instance].process == host->topology->process &&
             !listener_open(&host->listeners[i], stage->listen, stage->instance_count, error)) {
             close_listeners(host);
             return false;
@@ -133,7 +138,10 @@ static void stop_workers(struct host *host)
 static void prepare_workers(struct host *host,
                             const struct stage_kind *(*kind_of)(const struct kind_spec *spec))
 {
-    void *context = zsys_init();
+    void *context;
+    if (host->links.are_split)
+        zsys_set_io_threads(2); /* one for what is small, one for what is huge */
+    context = zsys_init();
     host->workers = memory_alloc(host->topology->reactor_count, sizeof *host->workers);
     host->undrained = host->topology->reactor_count;
     for (size_t i = 0; i < host->topology->reactor_count; i++) {
@@ -144,6 +152,8 @@ static void prepare_workers(struct host *host,
             .number = i,
             .kind_of = kind_of,
             .context = context,
+            .keys = host->links.has_keys ? &host->links.own : NULL,
+            .ring_seed = host->links.has_seed ? host->links.seed : NULL,
             .listeners = host->listeners,
             .log = host->log,
             .on_drained = tell_drained,
@@ -183,13 +193,24 @@ static void on_signal(uv_signal_t *handle, int number)
                    (uint64_t)(host->topology->drain_timeout / MILLISECOND), 0);
 }
 
+/* Those who connect first: a key that was taken off must not come back after it was barred. */
+static void on_reload(uv_signal_t *handle, int number)
+{
+    struct host *host = handle->data;
+    (void)number;
+    host_guard_reload(host->guard);
+    for (size_t i = 0; i < host->topology->reactor_count; i++)
+        reactor_reload(host->workers[i].reactor);
+}
+
 static void open_loop(struct host *host)
 {
     CHECK(uv_loop_init(&host->loop) == 0); /* nothing is open yet that could be too much */
     uv_signal_init(&host->loop, &host->on_term);
     uv_signal_init(&host->loop, &host->on_int);
+    uv_signal_init(&host->loop, &host->on_hup);
     uv_timer_init(&host->loop, &host->patience);
-    host->on_term.data = host->on_int.data = host->patience.data = host;
+    host->on_term.data = host->on_int.data = host->on_hup.data = host->patience.data = host;
     for (size_t i = 0; i < host->topology->reactor_count; i++) {
         CHECK(uv_async_init(&host->loop, &host->workers[i].on_drained, on_drained) == 0);
         host->workers[i].on_drained.data = &host->workers[i];
@@ -200,6 +221,7 @@ static void close_loop(struct host *host)
 {
     uv_close((uv_handle_t *)&host->on_term, NULL);
     uv_close((uv_handle_t *)&host->on_int, NULL);
+    uv_close((uv_handle_t *)&host->on_hup, NULL);
     uv_close((uv_handle_t *)&host->patience, NULL);
     for (size_t i = 0; i < host->topology->reactor_count; i++)
         uv_close((uv_handle_t *)&host->workers[i].on_drained, NULL);
@@ -212,6 +234,8 @@ static void wait_for_end(struct host *host, const sigset_t *unblocked)
 {
     uv_signal_start(&host->on_term, on_signal, SIGTERM);
     uv_signal_start(&host->on_int, on_signal, SIGINT);
+    if (host->guard != NULL)
+        uv_signal_start(&host->on_hup, on_reload, SIGHUP);
     pthread_sigmask(SIG_SETMASK, unblocked, NULL);
     uv_run(&host->loop, UV_RUN_DEFAULT);
 }
@@ -245,18 +269,35 @@ static void block_signals(sigset_t *before)
     pthread_sigmask(SIG_BLOCK, &all, before);
 }
 
+static const char *name_of(const struct topology *topology)
+{
+    const char *name = topology->processes[topology->process].name;
+    return name != NULL ? name : "weir";
+}
+
+static bool start_guard(struct host *host, struct error *error)
+{
+    const struct topology *topology = host->topology;
+    if (host->links.needs_guard)
+        host->guard =
+            host_guard_start(topology->processes[topology->process].allow_file, host->log, error);
+    return host->guard != NULL || !host->links.needs_guard;
+}
+
 static bool run(struct host *host, struct error *error)
 {
     sigset_t before;
     block_signals(&before); /* every thread started from here on inherits this */
-    const bool is_up = start_workers(host, error);
+    const bool is_up = start_guard(host, error) && start_workers(host, error);
     if (is_up) {
         log_write(host->log, LOG_INFO, "host", "started",
                   LOG_TEXT("topology", host->topology->file),
+                  LOG_TEXT("process", name_of(host->topology)),
                   LOG_NUMBER("reactors", (int64_t)host->topology->reactor_count));
         wait_for_end(host, &before);
     }
     stop_workers(host);
+    host_guard_stop(&host->guard);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return is_up;
 }
@@ -272,8 +313,10 @@ int host_run(const struct topology *topology,
         error_set(error, "the system has no random numbers");
         return EXIT_FAILURE;
     }
-    if (!open_listeners(&host, error))
+    if (!host_links_open(&host.links, topology, error) || !open_listeners(&host, error)) {
+        host_links_close(&host.links);
         return EXIT_FAILURE;
+    }
     zsys_handler_set(NULL); /* czmq would take the signals */
     prepare_workers(&host, kind_of);
     open_loop(&host);
@@ -283,6 +326,7 @@ int host_run(const struct topology *topology,
     close_loop(&host);
     free(host.workers);
     zsys_shutdown();
+    host_links_close(&host.links);
     close_listeners(&host);
     if (is_up)
         log_write(log, LOG_INFO, "host", "stopped", LOG_TEXT("reason", "drained"));

@@ -261,6 +261,12 @@ void link_asker_lose(struct link_asker *asker, int64_t now)
         end_session(asker, now);
 }
 
+void link_asker_hurry(struct link_asker *asker, int64_t now)
+{
+    if (asker->state == CLOSED)
+        asker->retry_at = now;
+}
+
 bool link_asker_is_open(const struct link_asker *asker)
 {
     return asker->state == OPEN;

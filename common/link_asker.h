@@ -42,6 +42,10 @@ struct batch *link_asker_flush(struct link_asker *asker, int64_t now);
  * outstanding asks are answered in the next link_asker_tick, which is due at once. */
 void link_asker_lose(struct link_asker *asker, int64_t now);
 
+/* The transport says that a peer has come: where there is no session, one is tried for in the next
+ * link_asker_tick. */
+void link_asker_hurry(struct link_asker *asker, int64_t now);
+
 bool link_asker_is_open(const struct link_asker *asker);
 uint32_t link_asker_outstanding(const struct link_asker *asker);
 const struct link_counters *link_asker_counters(const struct link_asker *asker);

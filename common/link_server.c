@@ -149,7 +149,8 @@ static void take_hello(struct link_server *server, int64_t now, uint64_t name,
     peer->state = PEER_WAITING;
     peer->ring = hello.ring;
     link_window_open(&peer->window, header->session, hello.heartbeat, now);
-    if (!link_window_accept(&peer->window, now, header)) {
+    if ((server->settings.needs_heartbeat && !hello.heartbeat) ||
+        !link_window_accept(&peer->window, now, header)) {
         refuse(server, now, name, header->session);
         return;
     }
@@ -274,6 +275,12 @@ void link_server_lose(struct link_server *server, uint64_t peer_name)
     struct link_peer *peer = link_peers_find(&server->peers, peer_name);
     if (peer)
         remove_peer(server, peer);
+}
+
+void link_server_bar(struct link_server *server, uint64_t peer_name)
+{
+    server->counters.batches_dropped++;
+    link_server_lose(server, peer_name);
 }
 
 size_t link_server_peers(const struct link_server *server)

@@ -7,12 +7,13 @@
 struct link_server;
 
 struct link_server_settings {
-    uint64_t ring; /* compared with the asker's; a difference is an event and no refusal */
+    uint64_t ring;        /* compared with the asker's; a difference is an event and no refusal */
+    bool needs_heartbeat; /* a peer that promises none is refused: its end would not be noticed */
     void *owner;
     /* Called from link_server_receive only; may answer at once. `key` is valid during the call. */
     void (*on_ask)(void *owner, const struct return_address *from, struct bytes key,
                    int64_t deadline);
-    /* Called from all but link_server_answer and link_server_flush. */
+    /* Called from all but link_server_answer, link_server_flush. */
     void (*on_event)(void *owner, uint64_t peer, enum link_event event);
 };
 
@@ -40,6 +41,10 @@ struct batch *link_server_flush(struct link_server *server, int64_t now, uint64_
 
 /* The transport cannot reach this peer: its session ends. */
 void link_server_lose(struct link_server *server, uint64_t peer);
+
+/* A message of a peer that must not be served any more is dropped and counted, and its session
+ * ends. */
+void link_server_bar(struct link_server *server, uint64_t peer);
 
 /* Sessions that are open. */
 size_t link_server_peers(const struct link_server *server);

@@ -6,14 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct ring *port_ring_create(const struct port_shard *shards, size_t count)
+struct ring *port_ring_create(const struct port_owner *owner, const struct port_shard *shards,
+                              size_t count)
 {
     unsigned char seed[RING_SEED_SIZE];
     const char **names = memory_alloc(count, sizeof *names);
     for (size_t i = 0; i < count; i++)
         names[i] = shards[i].name;
     ring_seed_of_names(names, count, seed);
-    struct ring *ring = ring_create(names, count, seed);
+    struct ring *ring = ring_create(names, count, owner->ring_seed ? owner->ring_seed : seed);
     free(names);
     return ring;
 }

@@ -10,6 +10,7 @@
 #include "common/error.h"
 #include "common/stage.h"
 
+struct key_list;
 struct reactor_sockets;
 
 /* Whose a port is. */
@@ -17,6 +18,7 @@ struct port_owner {
     const char *name; /* of the instance */
     const struct stage_kind *kind;
     void *stage; /* what `create` of the kind made; set before anything can arrive */
+    const unsigned char *ring_seed; /* the fleet's; NULL: made of the shards' names */
     struct clock *clock;
     struct log *log;
 };
@@ -26,6 +28,7 @@ struct port_owner {
 struct port_shard {
     const char *name; /* of the instance that serves it: what the ring knows it by */
     const char *address;
+    const unsigned char *server_key; /* of the process that serves there; NULL: not encrypted */
 };
 
 /* Opens a socket for each shard. NULL on error. `owner` and `sockets` outlive the port; the sockets
@@ -39,6 +42,9 @@ void port_ask_destroy(struct ask_port **port);
  * gathered. Returns whether anything moved; if so, another round may find more. `wake` is lowered
  * to when the port next wants a round (mono ns). */
 bool port_ask_move(struct ask_port *port, int64_t now, int64_t *wake);
+
+/* Whether no shard at all has a session. */
+bool port_ask_is_away(const struct ask_port *port);
 
 void port_ask_measure(const struct ask_port *port, struct metrics *metrics);
 
@@ -55,6 +61,9 @@ void port_serve_destroy(struct serve_port **port);
 void port_serve_open(struct serve_port *port);
 
 bool port_serve_move(struct serve_port *port, int64_t now, int64_t *wake);
+
+/* From now on nobody is served whose key is not on the list, where the link is encrypted. */
+void port_serve_allow(struct serve_port *port, const struct key_list *allowed);
 
 void port_serve_measure(const struct serve_port *port, struct metrics *metrics);
 

@@ -1,6 +1,7 @@
 /* The asking port: a ring, and for each shard one link_asker and one socket. */
 #include "common/port_inner.h"
 
+#include "common/address.h"
 #include "common/check.h"
 #include "common/link_asker.h"
 #include "common/memory.h"
@@ -15,6 +16,8 @@ struct shard {
     char *name;
     struct link_asker *link;
     struct reactor_socket *socket;
+    bool is_remote; /* in another process, or as if: it can be lost */
+    bool was_connected;
 };
 
 struct asking {
@@ -41,7 +44,7 @@ static bool is_open(const struct ask_port *port)
 {
     const struct asking *asking = (const struct asking *)port;
     for (size_t i = 0; i < port->shards; i++)
-        if (!link_asker_is_open(asking->shards[i].link))
+        if (!asking->shards[i].is_remote && !link_asker_is_open(asking->shards[i].link))
             return false;
     return true;
 }
@@ -72,6 +75,18 @@ static void on_event(void *shard, enum link_event event)
 
 /* ---- what the reactor calls ---- */
 
+static struct reactor_socket *open_socket(struct reactor_sockets *sockets,
+                                          const struct port_shard *shard, struct error *error)
+{
+    const struct transport_setup setup = {
+        .side = TRANSPORT_ASKS,
+        .address = shard->address,
+        .keys = shard->server_key ? sockets->keys : NULL,
+        .server_key = shard->server_key,
+    };
+    return reactor_socket_open(sockets, &setup, 1, error);
+}
+
 struct ask_port *port_ask_create(struct reactor_sockets *sockets, struct port_owner *owner,
                                  const struct port_shard *shards, size_t count, struct error *error)
 {
@@ -79,20 +94,22 @@ struct ask_port *port_ask_create(struct reactor_sockets *sockets, struct port_ow
     struct ask_port *port = &asking->port;
     *port = (struct ask_port){.shards = count, .ask = ask, .is_open = is_open};
     asking->owner = owner;
-    asking->ring = port_ring_create(shards, count);
+    asking->ring = port_ring_create(owner, shards, count);
     asking->shards = memory_alloc(count, sizeof *asking->shards);
     for (size_t i = 0; i < count; i++) {
         struct shard *shard = &asking->shards[i];
         shard->asking = asking;
         shard->name = memory_copy_text(shards[i].name);
+        shard->is_remote = address_scheme(shards[i].address) != ADDRESS_INPROC;
         shard->link = link_asker_create(&(struct link_asker_settings){
             .ring = ring_digest(asking->ring),
+            .heartbeat = shard->is_remote,
             .random = name_session,
             .owner = shard,
             .on_answer = on_answer,
             .on_event = on_event,
         });
-        shard->socket = reactor_socket_open(sockets, TRANSPORT_ASKS, shards[i].address, 1, error);
+        shard->socket = open_socket(sockets, &shards[i], error);
         if (shard->socket == NULL) {
             port_ask_destroy(&port);
             return NULL;
@@ -139,6 +156,20 @@ static bool send_batches(struct shard *shard, int64_t now)
     return moved;
 }
 
+/* Where the peer has just gone, its session ends now and not when its silence is noticed; where it
+ * has just come, it is greeted now and not when the retry is due. */
+static void follow_connection(struct shard *shard, int64_t now)
+{
+    const bool is_connected = reactor_socket_is_connected(shard->socket);
+    if (is_connected == shard->was_connected)
+        return;
+    shard->was_connected = is_connected;
+    if (is_connected)
+        link_asker_hurry(shard->link, now);
+    else
+        link_asker_lose(shard->link, now);
+}
+
 bool port_ask_move(struct ask_port *port, int64_t now, int64_t *wake)
 {
     struct asking *asking = (struct asking *)port;
@@ -146,10 +177,20 @@ bool port_ask_move(struct ask_port *port, int64_t now, int64_t *wake)
     for (size_t i = 0; i < port->shards; i++) {
         struct shard *shard = &asking->shards[i];
         moved |= take_message(shard, now);
+        follow_connection(shard, now);
         *wake = clock_earlier(*wake, link_asker_tick(shard->link, now));
         moved |= send_batches(shard, now);
     }
     return moved;
+}
+
+bool port_ask_is_away(const struct ask_port *port)
+{
+    const struct asking *asking = (const struct asking *)port;
+    for (size_t i = 0; i < port->shards; i++)
+        if (link_asker_is_open(asking->shards[i].link))
+            return false;
+    return true;
 }
 
 void port_ask_measure(const struct ask_port *port, struct metrics *metrics)

@@ -6,8 +6,9 @@
 #include "common/reactor_socket.h"
 #include "common/ring.h"
 
-/* The ring over these shards, seeded by their names: the same for those who ask and who serve. */
-struct ring *port_ring_create(const struct port_shard *shards, size_t count);
+/* The ring over these shards: the same for those who ask and who serve. */
+struct ring *port_ring_create(const struct port_owner *owner, const struct port_shard *shards,
+                              size_t count);
 
 /* Logs what became of a session with `peer`. */
 void port_log_event(const struct port_owner *owner, const char *peer, enum link_event event);

@@ -1,6 +1,7 @@
 /* The serving port: one link_server and one socket, for all who ask. */
 #include "common/port_inner.h"
 
+#include "common/address.h"
 #include "common/link_server.h"
 #include "common/memory.h"
 
@@ -12,6 +13,7 @@ struct serving {
     char *address;
     struct link_server *link;
     struct reactor_socket *socket;
+    bool is_encrypted;
 };
 
 /* ---- what the stage calls ---- */
@@ -43,18 +45,24 @@ struct serve_port *port_serve_create(struct reactor_sockets *sockets, struct por
                                      const struct port_shard *shards, size_t count, size_t own,
                                      size_t askers, struct error *error)
 {
-    struct reactor_socket *socket =
-        reactor_socket_open(sockets, TRANSPORT_SERVES, shards[own].address, askers, error);
+    const struct transport_setup setup = {
+        .side = TRANSPORT_SERVES,
+        .address = shards[own].address,
+        .keys = shards[own].server_key ? sockets->keys : NULL,
+    };
+    struct reactor_socket *socket = reactor_socket_open(sockets, &setup, askers, error);
     if (socket == NULL)
         return NULL;
-    struct ring *ring = port_ring_create(shards, count);
+    struct ring *ring = port_ring_create(owner, shards, count);
     struct serving *serving = memory_alloc(1, sizeof *serving);
     serving->port.answer = answer_ask;
     serving->owner = owner;
     serving->address = memory_copy_text(shards[own].address);
     serving->socket = socket;
+    serving->is_encrypted = setup.keys != NULL;
     serving->link = link_server_create(&(struct link_server_settings){
         .ring = ring_digest(ring),
+        .needs_heartbeat = address_scheme(shards[own].address) != ADDRESS_INPROC,
         .owner = serving,
         .on_ask = on_ask,
         .on_event = on_event,
@@ -79,13 +87,23 @@ void port_serve_open(struct serve_port *port)
     link_server_open(((struct serving *)port)->link);
 }
 
+void port_serve_allow(struct serve_port *port, const struct key_list *allowed)
+{
+    struct serving *serving = (struct serving *)port;
+    if (serving->is_encrypted)
+        reactor_socket_allow(serving->socket, allowed);
+}
+
 static bool take_message(struct serving *serving, int64_t now)
 {
     struct transport_message message;
     if (!reactor_socket_receive(serving->socket, &message))
         return false;
-    link_server_receive(serving->link, now, message.peer, message.first_frame, message.values,
-                        message.value_count);
+    if (message.is_barred)
+        link_server_bar(serving->link, message.peer);
+    else
+        link_server_receive(serving->link, now, message.peer, message.first_frame, message.values,
+                            message.value_count);
     reactor_socket_release(serving->socket);
     return true;
 }

@@ -34,6 +34,24 @@ static void on_stop(uv_async_t *async)
     reactor->is_stopping = true;
 }
 
+/* A list that cannot be read leaves the one before it in force: nobody is let in, or shut out, by a
+ * mistake in the file. */
+static void on_reload(uv_async_t *async)
+{
+    struct reactor *reactor = async->data;
+    const struct topology *topology = reactor->setup.topology;
+    struct error error;
+    struct key_list *allowed =
+        keys_read_list(topology->processes[topology->process].allow_file, &error);
+    if (allowed == NULL)
+        return; /* the guard, which reads it too, has logged why */
+    for (size_t i = 0; i < reactor->stage_count; i++)
+        if (reactor->stages[i].serves != NULL)
+            port_serve_allow(reactor->stages[i].serves, allowed);
+    keys_free_list(&reactor->allowed);
+    reactor->allowed = allowed;
+}
+
 static bool open_loop(struct reactor *reactor, struct error *error)
 {
     int result = uv_loop_init(&reactor->loop);
@@ -42,17 +60,20 @@ static bool open_loop(struct reactor *reactor, struct error *error)
     if (result != 0)
         return error_set(error, "cannot make an event loop: %s", uv_strerror(result));
     CHECK(uv_async_init(&reactor->loop, &reactor->on_stop, on_stop) == 0);
+    CHECK(uv_async_init(&reactor->loop, &reactor->on_reload, on_reload) == 0);
     uv_timer_init(&reactor->loop, &reactor->timer);
     uv_prepare_init(&reactor->loop, &reactor->before_wait);
     uv_prepare_start(&reactor->before_wait, on_wait);
     reactor->on_drain.data = reactor;
     reactor->on_stop.data = reactor;
+    reactor->on_reload.data = reactor;
     reactor->timer.data = reactor;
     reactor->before_wait.data = reactor;
 
     reactor->timer_at = NEVER;
     reactor->sockets.loop = &reactor->loop;
     reactor->sockets.context = reactor->setup.context;
+    reactor->sockets.keys = reactor->setup.keys;
     return true;
 }
 
@@ -64,19 +85,27 @@ static struct port_shard *shards_of(const struct topology *topology, size_t stag
     struct port_shard *shards = memory_alloc(asked->instance_count, sizeof *shards);
     for (size_t i = 0; i < asked->instance_count; i++) {
         const struct topology_instance *instance = &topology->instances[asked->first_instance + i];
-        shards[i] = (struct port_shard){instance->name, instance->serves};
+        shards[i] = (struct port_shard){
+            .name = instance->name,
+            .address = instance->serves,
+            .server_key =
+                instance->is_encrypted ? topology->processes[instance->process].public_key : NULL,
+        };
     }
     return shards;
 }
 
-/* How many instances ask this stage, or, for SIZE_MAX, the control of every reactor. */
+/* How many instances of this process ask this stage, or, for SIZE_MAX, the control of every
+ * reactor. */
 static size_t count_askers(const struct topology *topology, size_t stage)
 {
     size_t askers = 0;
-    for (size_t i = 0; i < topology->stage_count; i++) {
-        const struct topology_stage *asker = &topology->stages[i];
-        if (stage == SIZE_MAX ? asker->kind->asks_control : asker->asks == stage)
-            askers += asker->instance_count;
+    for (size_t i = 0; i < topology->instance_count; i++) {
+        const struct topology_instance *instance = &topology->instances[i];
+        const struct topology_stage *asker = &topology->stages[instance->stage];
+        if (instance->process == topology->process &&
+            (stage == SIZE_MAX ? asker->kind->asks_control : asker->asks == stage))
+            askers++;
     }
     return askers;
 }
@@ -146,6 +175,7 @@ static void name_stages(struct reactor *reactor)
         reactor->stages[i].owner = (struct port_owner){
             .name = instance->name,
             .kind = setup->kind_of(setup->topology->stages[instance->stage].kind),
+            .ring_seed = setup->ring_seed,
             .clock = &reactor->clock,
             .log = setup->log,
         };
@@ -233,6 +263,7 @@ void reactor_destroy(struct reactor **reactor_address)
     uv_close((uv_handle_t *)&reactor->timer, NULL);
     uv_close((uv_handle_t *)&reactor->on_drain, NULL);
     uv_close((uv_handle_t *)&reactor->on_stop, NULL);
+    uv_close((uv_handle_t *)&reactor->on_reload, NULL);
     uv_run(&reactor->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&reactor->loop) == 0);
 
@@ -242,6 +273,7 @@ void reactor_destroy(struct reactor **reactor_address)
     }
     port_serve_destroy(&reactor->control.serves);
     reactor_sockets_fini(&reactor->sockets);
+    keys_free_list(&reactor->allowed);
     free(reactor->stages);
     free(reactor);
     *reactor_address = NULL;
@@ -252,6 +284,11 @@ void reactor_destroy(struct reactor **reactor_address)
 void reactor_drain(struct reactor *reactor)
 {
     uv_async_send(&reactor->on_drain);
+}
+
+void reactor_reload(struct reactor *reactor)
+{
+    uv_async_send(&reactor->on_reload);
 }
 
 void reactor_stop(struct reactor *reactor)

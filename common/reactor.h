@@ -24,8 +24,10 @@ struct reactor_setup {
     const struct topology *topology;
     size_t number; /* which of the topology's reactors */
     const struct stage_kind *(*kind_of)(const struct kind_spec *spec);
-    void *context;              /* ZeroMQ's: one for all reactors of the process */
-    struct listener *listeners; /* one for each stage of the topology, where it has `listen` */
+    void *context;                  /* ZeroMQ's: one for all reactors of the process */
+    const struct key_pair *keys;    /* of the process, or NULL */
+    const unsigned char *ring_seed; /* see struct port_owner */
+    struct listener *listeners;     /* one for each stage of the topology, where it has `listen` */
     struct log *log;
     void (*on_drained)(void *owner); /* in the reactor's thread, once */
     void *owner;
@@ -43,5 +45,6 @@ void reactor_destroy(struct reactor **reactor);
 /* From any thread, until reactor_run has returned. */
 void reactor_drain(struct reactor *reactor); /* tells the stages; on_drained follows */
 void reactor_stop(struct reactor *reactor);
+void reactor_reload(struct reactor *reactor); /* reads the process's allow_file anew */
 
 #endif

@@ -26,9 +26,11 @@ struct reactor {
     uv_loop_t loop;
     uv_prepare_t before_wait; /* marks the clock as old */
     uv_timer_t timer;
-    int64_t timer_at;    /* mono ns: when the timer will ring, or NEVER */
-    uv_async_t on_drain; /* rung from other threads */
-    uv_async_t on_stop;  /* rung from other threads */
+    int64_t timer_at;         /* mono ns: when the timer will ring, or NEVER */
+    uv_async_t on_drain;      /* rung from other threads */
+    uv_async_t on_stop;       /* rung from other threads */
+    uv_async_t on_reload;     /* rung from other threads */
+    struct key_list *allowed; /* who may ask; NULL: as at the start */
 
     bool has_work_left; /* the next turn does not wait */
     bool is_opening;    /* some stage is not open or not serving yet */

@@ -1,5 +1,6 @@
 #include "common/reactor_socket.h"
 
+#include "common/address.h"
 #include "common/check.h"
 #include "common/memory.h"
 
@@ -15,6 +16,8 @@ struct reactor_socket {
     size_t neighbour_count;
     bool may_have_input; /* an edge was seen, or may have been eaten: to be read to the end */
     size_t expected;     /* messages from neighbours, where nobody else talks to it */
+    bool has_edge;       /* that is not explained by a message yet */
+    bool is_connected;   /* as far as was looked; of inproc always */
 };
 
 static bool has_only_neighbours(const struct reactor_socket *socket)
@@ -27,6 +30,7 @@ static void on_edge(uv_poll_t *poll, int status, int events)
     struct reactor_socket *socket = poll->data;
     (void)status, (void)events; /* on an error, reading tells */
     socket->may_have_input = true;
+    socket->has_edge = true;
 }
 
 /* ---- opening ---- */
@@ -50,29 +54,33 @@ static void meet_neighbours(struct reactor_sockets *sockets, struct reactor_sock
 }
 
 struct reactor_socket *reactor_socket_open(struct reactor_sockets *sockets,
-                                           enum transport_side side, const char *address,
-                                           size_t peers, struct error *error)
+                                           const struct transport_setup *setup, size_t peers,
+                                           struct error *error)
 {
-    struct transport *transport = transport_open(sockets->context, side, address, error);
+    const bool is_inproc = address_scheme(setup->address) == ADDRESS_INPROC;
+    struct transport *transport = transport_open(sockets->context, setup, error);
     if (transport == NULL)
         return NULL;
     struct reactor_socket *socket = memory_alloc(1, sizeof *socket);
     const int descriptor = transport_descriptor(transport);
     if (uv_poll_init(sockets->loop, &socket->poll, descriptor) != 0) {
-        error_set(error, "cannot watch %s", address);
+        error_set(error, "cannot watch %s", setup->address);
         transport_close(&transport);
         free(socket);
         return NULL;
     }
     socket->transport = transport;
-    socket->side = side;
-    socket->address = memory_copy_text(address);
-    socket->peers = peers;
+    socket->side = setup->side;
+    socket->address = memory_copy_text(setup->address);
+    socket->peers = is_inproc ? peers : SIZE_MAX; /* others may connect */
+    socket->is_connected = is_inproc;
+    socket->has_edge = true;       /* of connect */
     socket->may_have_input = true; /* the edges of bind and connect are past */
     socket->poll.data = socket;
     CHECK(uv_poll_start(&socket->poll, UV_READABLE, on_edge) == 0);
 
-    meet_neighbours(sockets, socket);
+    if (is_inproc)
+        meet_neighbours(sockets, socket);
     sockets->items =
         memory_resize(sockets->items, sockets->count + 1, sizeof(struct reactor_socket *));
     sockets->items[sockets->count++] = socket;
@@ -112,11 +120,26 @@ bool reactor_socket_receive(struct reactor_socket *socket, struct transport_mess
     if (transport_receive(socket->transport, message)) {
         if (socket->expected > 0)
             socket->expected--;
+        socket->has_edge = false;
         return true;
     }
     socket->may_have_input = false;
     socket->expected = 0;
     return false;
+}
+
+bool reactor_socket_is_connected(struct reactor_socket *socket)
+{
+    if (socket->has_edge && !socket->may_have_input && socket->peers == SIZE_MAX) {
+        socket->has_edge = false;
+        socket->is_connected = transport_is_connected(socket->transport, &socket->may_have_input);
+    }
+    return socket->is_connected;
+}
+
+void reactor_socket_allow(struct reactor_socket *socket, const struct key_list *allowed)
+{
+    transport_allow(socket->transport, allowed);
 }
 
 void reactor_socket_release(struct reactor_socket *socket)

@@ -6,7 +6,9 @@
  *
  * A read that finds nothing costs a system call, and leaves the pipe asleep, which costs the next
  * sender another and us three. Between two sockets of one reactor all of that is needless: such a
- * socket has nobody else to hear from, so what was sent is counted, and exactly that is read. */
+ * socket has nobody else to hear from, so what was sent is counted, and exactly that is read.
+ *
+ * An edge that brought no message is ZeroMQ's news of the connection: it came, or it went. */
 #ifndef WEIR_REACTOR_SOCKET_H
 #define WEIR_REACTOR_SOCKET_H
 
@@ -16,16 +18,23 @@
 
 struct reactor_sockets {
     uv_loop_t *loop;
-    void *context; /* ZeroMQ's */
+    void *context;               /* ZeroMQ's */
+    const struct key_pair *keys; /* of the process, for encrypted links; or NULL */
     struct reactor_socket **items;
     size_t count;
 };
 
-/* Opens a socket and watches it. `peers` is how many sockets of this process talk to it, SIZE_MAX
- * where others may. NULL on error. */
+/* Opens a socket and watches it. `peers` is how many sockets of this process talk to it, where it
+ * is an inproc one. NULL on error. */
 struct reactor_socket *reactor_socket_open(struct reactor_sockets *sockets,
-                                           enum transport_side side, const char *address,
-                                           size_t peers, struct error *error);
+                                           const struct transport_setup *setup, size_t peers,
+                                           struct error *error);
+
+/* Whether there is a peer to be sent to; for the asking side. */
+bool reactor_socket_is_connected(struct reactor_socket *socket);
+
+/* See transport_allow. */
+void reactor_socket_allow(struct reactor_socket *socket, const struct key_list *allowed);
 
 enum transport_result reactor_socket_send(struct reactor_socket *socket, uint64_t peer,
                                           struct batch *batch);

@@ -27,7 +27,9 @@ struct ask_port {
     size_t shards;
     enum status (*ask)(struct ask_port *port, size_t shard, uint64_t token, struct bytes key,
                        int64_t deadline);
-    bool (*is_open)(const struct ask_port *port); /* every shard has a session */
+    /* Every shard in this process has a session. Those in others come and go: asks are refused as
+     * away meanwhile. */
+    bool (*is_open)(const struct ask_port *port);
 };
 
 /* The port on which a stage is asked, from towards the client. */

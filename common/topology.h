@@ -8,6 +8,7 @@
 
 #include "common/buffer.h"
 #include "common/error.h"
+#include "common/keys.h"
 #include "common/settings.h"
 
 #include <stdbool.h>
@@ -18,7 +19,6 @@
 #define TOPOLOGY_MAX_STAGES    256
 #define TOPOLOGY_MAX_INSTANCES 1024 /* of all stages together */
 #define TOPOLOGY_MAX_PROCESSES 256
-#define TOPOLOGY_KEY_SIZE      32 /* bytes of a public key */
 
 struct topology_stage {
     const char *name; /* free, as in the file: "cache" */
@@ -51,7 +51,7 @@ struct topology_process {
     const char *key_file;   /* its secret key, or NULL */
     const char *allow_file; /* public keys of who may ask it, or NULL */
     bool has_public_key;
-    unsigned char public_key[TOPOLOGY_KEY_SIZE];
+    unsigned char public_key[KEY_SIZE];
 };
 
 struct topology {

@@ -13,7 +13,6 @@
 #include "common/text.h"
 
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -117,10 +116,10 @@ static void print_key(struct buffer *out, const char *key, const char *value)
 static void print_process(struct buffer *out, const struct topology *topology,
                           const struct topology_process *process)
 {
-    char public_key[2 * TOPOLOGY_KEY_SIZE + 1];
+    char public_key[KEY_TEXT_SIZE];
 
     buffer_format(out, "\nprocess %s\n", process->name);
-    sodium_bin2hex(public_key, sizeof public_key, process->public_key, TOPOLOGY_KEY_SIZE);
+    keys_format(process->public_key, public_key);
     print_key(out, "key_file", process->key_file);
     print_key(out, "public_key", process->has_public_key ? public_key : NULL);
     print_key(out, "allow_file", process->allow_file);

@@ -1,9 +1,9 @@
 /* The last step of topology_check: whether those who ask can reach those who serve, and whether
  * what leaves a host is encrypted. */
 #include "common/address.h"
+#include "common/keys.h"
 #include "common/topology_draft.h"
 
-#include <sodium.h>
 #include <string.h>
 
 static bool read_keys(const struct topology_draft *draft, struct topology *topology, size_t index)
@@ -11,19 +11,14 @@ static bool read_keys(const struct topology_draft *draft, struct topology *topol
     const struct draft_process *process = &draft->processes[index];
     const struct draft_text *key = &process->public_key;
     struct topology_process *into = &topology->processes[index];
-    size_t size = 0;
-    const char *end = NULL;
 
     into->key_file = process->key_file.text;
     into->allow_file = process->allow_file.text;
     into->has_public_key = key->text != NULL;
-    return !key->text ||
-           (sodium_hex2bin(into->public_key, sizeof into->public_key, key->text, strlen(key->text),
-                           NULL, &size, &end) == 0 &&
-            size == sizeof into->public_key && *end == '\0') ||
+    return !key->text || keys_parse(key->text, strlen(key->text), into->public_key) ||
            draft_refuse(draft, key->place, process->name, "public_key",
                         "must be the %d hexadecimal digits that weir --make-keys printed",
-                        2 * TOPOLOGY_KEY_SIZE);
+                        2 * KEY_SIZE);
 }
 
 /* One shard, as one who is in `asker`'s process sees it. */

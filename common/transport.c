@@ -5,6 +5,7 @@
 #include "common/check.h"
 #include "common/memory.h"
 #include "common/transport_handover.h"
+#include "common/transport_options.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,56 +18,35 @@
 struct transport {
     void *socket;
     enum transport_side side;
-    zmq_msg_t first;       /* the first frame of the message received last */
-    struct value **values; /* its further frames */
-    size_t value_count;    /* of them */
-    size_t value_capacity; /* as allocated */
+    zmq_msg_t first;                /* the first frame of the message received last */
+    struct value **values;          /* its further frames */
+    size_t value_count;             /* of them */
+    size_t value_capacity;          /* as allocated */
+    const struct key_list *allowed; /* NULL: whoever is connected */
 };
 
 /* ---- opening and closing ---- */
 
-/* ZeroMQ's defaults wait, queue and retry for ever, and take anything of any size. Times in ms. */
-static bool set_options(void *socket, enum transport_side side)
-{
-    static const struct {
-        int name, value;
-    } options[] = {
-        {ZMQ_LINGER, 0},               /* what is not sent at the end is nobody's any more */
-        {ZMQ_RECONNECT_IVL, 50},       /* doubling to: */
-        {ZMQ_RECONNECT_IVL_MAX, 1000}, //
-        {ZMQ_HANDSHAKE_IVL, 2000},     //
-        {ZMQ_HEARTBEAT_IVL, 1000},     /* finds connections that broke in silence; the peers' */
-        {ZMQ_HEARTBEAT_TIMEOUT, 3000}, /* health is for the links' own heartbeats to tell */
-    };
-    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
-        if (zmq_setsockopt(socket, options[i].name, &options[i].value, sizeof(int)) != 0)
-            return false;
-
-    const int64_t largest = MESSAGE_MAX_VALUE;
-    const int yes = 1;
-    return zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &largest, sizeof largest) == 0 &&
-           zmq_setsockopt(socket, side == TRANSPORT_SERVES ? ZMQ_ROUTER_MANDATORY : ZMQ_IMMEDIATE,
-                          &yes, sizeof yes) == 0;
-}
-
-struct transport *transport_open(void *context, enum transport_side side, const char *address,
+struct transport *transport_open(void *context, const struct transport_setup *setup,
                                  struct error *error)
 {
-    void *socket = zmq_socket(context, side == TRANSPORT_SERVES ? ZMQ_ROUTER : ZMQ_DEALER);
+    const bool serves = setup->side == TRANSPORT_SERVES;
+    void *socket = zmq_socket(context, serves ? ZMQ_ROUTER : ZMQ_DEALER);
     if (socket == NULL) {
-        error_set(error, "cannot open a socket for %s: %s", address, zmq_strerror(errno));
+        error_set(error, "cannot open a socket for %s: %s", setup->address, zmq_strerror(errno));
         return NULL;
     }
-    if (!set_options(socket, side) ||
-        (side == TRANSPORT_SERVES ? zmq_bind : zmq_connect)(socket, address) != 0) {
-        error_set(error, "cannot %s %s: %s", side == TRANSPORT_SERVES ? "serve" : "connect to",
-                  address, zmq_strerror(errno));
+    if (!transport_set_options(socket, setup) ||
+        (serves ? zmq_bind : zmq_connect)(socket, setup->address) != 0) {
+        error_set(error, "cannot %s %s: %s", serves ? "serve" : "connect to", setup->address,
+                  zmq_strerror(errno));
         zmq_close(socket);
         return NULL;
     }
+    transport_guard_path(setup);
     struct transport *transport = memory_alloc(1, sizeof *transport);
     transport->socket = socket;
-    transport->side = side;
+    transport->side = setup->side;
     zmq_msg_init(&transport->first);
     return transport;
 }
@@ -90,15 +70,29 @@ int transport_descriptor(const struct transport *transport)
     return descriptor;
 }
 
-/* ---- sending ---- */
+void transport_allow(struct transport *transport, const struct key_list *allowed)
+{
+    transport->allowed = allowed;
+}
 
 /* Lets ZeroMQ look at what its other threads told this socket. */
-static void catch_up(struct transport *transport)
+static int catch_up(struct transport *transport)
 {
     int events;
     size_t size = sizeof events;
     CHECK(zmq_getsockopt(transport->socket, ZMQ_EVENTS, &events, &size) == 0);
+    return events;
 }
+
+/* The links' windows keep far below the high-water mark, so what can take nothing has no peer. */
+bool transport_is_connected(struct transport *transport, bool *has_input)
+{
+    const int events = catch_up(transport);
+    *has_input = (events & ZMQ_POLLIN) != 0;
+    return (events & ZMQ_POLLOUT) != 0;
+}
+
+/* ---- sending ---- */
 
 /* Sends one frame, which is used up, whatever the result. */
 static enum transport_result send_frame(struct transport *transport, zmq_msg_t *frame, bool more)
@@ -253,6 +247,17 @@ static uint64_t peer_of_frame(zmq_msg_t *frame)
     return peer;
 }
 
+/* The guard has made the sender's key the user id of its connection. */
+static bool is_barred(const struct transport *transport, zmq_msg_t *frame)
+{
+    unsigned char key[KEY_SIZE];
+    if (transport->allowed == NULL)
+        return false;
+    const char *user = zmq_msg_gets(frame, "User-Id");
+    return user == NULL || !keys_parse(user, strlen(user), key) ||
+           !keys_are_listed(transport->allowed, key);
+}
+
 bool transport_receive(struct transport *transport, struct transport_message *message)
 {
     zmq_msg_t *first = &transport->first;
@@ -266,6 +271,7 @@ bool transport_receive(struct transport *transport, struct transport_message *me
             return true;
         }
         CHECK(receive_frame(transport, first));
+        message->is_barred = is_barred(transport, first);
     }
     for (bool more = zmq_msg_more(first); more;) {
         if (message->peer == NO_PEER || transport->value_count == MESSAGE_MAX_RECORDS) {

@@ -2,6 +2,7 @@
  * output; why it could not start goes to standard error, as one line. */
 #include "common/error.h"
 #include "common/host.h"
+#include "common/keys.h"
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/topology.h"
@@ -126,6 +127,13 @@ static int act(const struct arguments *arguments)
     }
     if (arguments->action == ARGUMENTS_VERSION) {
         buffer_append_text(&text, "weir " VERSION "\n");
+        return say(&text);
+    }
+    if (arguments->action == ARGUMENTS_MAKE_KEYS) {
+        char public_key[KEY_TEXT_SIZE];
+        if (!keys_make(arguments->keys, public_key, &error))
+            return fail(&error);
+        buffer_format(&text, "%s\n", public_key);
         return say(&text);
     }
     topology = load(arguments, &error);

@@ -83,11 +83,14 @@ static _Noreturn void be_host(int descriptor, enum habit habit, int64_t drain_ti
                                             {.name = "idle.1", .number = 1, .settings = settings}};
     size_t placed[] = {0, 1};
     struct topology_reactor reactors[] = {{&placed[0], 1}, {&placed[1], 1}};
+    struct topology_process process = {.reactors = reactors, .reactor_count = 2};
     const struct topology topology = {.file = "(test)",
                                       .stages = &stage,
                                       .stage_count = 1,
                                       .instances = instances,
                                       .instance_count = 2,
+                                      .processes = &process,
+                                      .process_count = 1,
                                       .reactors = reactors,
                                       .reactor_count = 2,
                                       .drain_timeout = drain_timeout};
