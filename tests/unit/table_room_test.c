@@ -128,6 +128,34 @@ static void test_bytes_that_others_hold_empty_no_table(void **state)
     table_destroy(&table);
 }
 
+/* Their entries are still there, and go; but when it shows that this brings no room, no others go.
+ */
+static void test_entries_that_others_hold_empty_no_table(void **state)
+{
+    (void)state;
+    struct table *table = new_table(1000, 4 << 20, 60 * SECOND);
+    struct value *held[3];
+    struct answer answer;
+    char *data = calloc(1, 1 << 20), text[16];
+    for (int i = 0; i < 3; i++) {
+        number_key(text, 1000 + i);
+        assert_true(store_bytes(table, bytes_of_text(text), (struct bytes){data, 1 << 20},
+                                START + SECOND, START));
+        assert_true(find(table, text, START, &answer));
+        held[i] = value_share(answer.value);
+    }
+    for (int i = 0; i < 100; i++)
+        store(table, number_key(text, i), "v", START + SECOND, START);
+    assert_false(store_bytes(table, bytes_of_text("other"), (struct bytes){data, 1 << 20},
+                             START + SECOND, START));
+    for (int i = 0; i < 100; i++)
+        assert_true(holds(table, number_key(text, i), "v", START));
+    for (int i = 0; i < 3; i++)
+        value_release(&held[i]);
+    free(data);
+    table_destroy(&table);
+}
+
 static void test_max_bytes_for_nothing_is_refused(void **state)
 {
     (void)state;
@@ -172,6 +200,7 @@ int main(void)
         cmocka_unit_test(test_a_value_beyond_max_bytes_evicts_nothing),
         cmocka_unit_test(test_a_value_counts_until_its_last_reference_goes),
         cmocka_unit_test(test_bytes_that_others_hold_empty_no_table),
+        cmocka_unit_test(test_entries_that_others_hold_empty_no_table),
         cmocka_unit_test(test_max_bytes_for_nothing_is_refused),
         cmocka_unit_test(test_it_grows_and_gives_back),
     };
