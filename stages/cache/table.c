@@ -46,7 +46,7 @@ struct table *table_create(const struct table_limits *limits, int64_t now, size_
     buckets_init(&table->buckets, &table->pages, limits->capacity < most ? limits->capacity : most);
     expiry_init(&table->expiry, &table->pages, now, limits->longest_life,
                 slot_bits_for(limits->max_bytes));
-    table->outside = value_account_create();
+    table->outside = value_account_create(SIZE_MAX);
     *needed = table_bytes(table) + pages_growth(&table->pages, PAGES_MOST);
     if (*needed > limits->max_bytes)
         table_destroy(&table);
@@ -296,8 +296,11 @@ bool table_store(struct table *table, uint32_t hash, struct bytes key, struct an
     }
     handle = insert(table, hash, &draft);
     expiry_add(&table->expiry, handle, now - answer->age_ms * MILLISECOND, expires);
-    if (draft.value.size >= VALUE_BY_REFERENCE)
+    if (draft.value.size >= VALUE_BY_REFERENCE) {
+        if (answer->value) /* from now on the table pays */
+            value_relieve(answer->value);
         answer->value = draft.value_outside;
+    }
     return true;
 }
 

@@ -156,6 +156,30 @@ static void test_entries_that_others_hold_empty_no_table(void **state)
     table_destroy(&table);
 }
 
+/* Who made the value pays until it is stored, and goes on where it is not. */
+static void test_a_value_stored_is_charged_to_the_table_alone(void **state)
+{
+    (void)state;
+    struct table *table = new_table(10, 1 << 20, 60 * SECOND);
+    struct value_account *maker = value_account_create(SIZE_MAX);
+    size_t empty = table_bytes(table);
+    static const size_t sizes[] = {100000, 1 << 20, VALUE_BY_REFERENCE - 1};
+    for (int i = 0; i < 3; i++) {
+        struct value *value = value_create_for(sizes[i], maker);
+        struct answer answer = {.status = STATUS_VALUE, .value = value};
+        memset(value_writable(value), 'v', sizes[i]);
+        bool is_stored =
+            table_store(table, 1, bytes_of_text("key"), &answer, START + SECOND, START);
+        assert_int_equal(is_stored, sizes[i] < 1 << 20);
+        assert_int_equal(atomic_load(&maker->bytes) > 0, sizes[i] != 100000);
+        assert_int_equal(table_bytes(table) > empty + sizes[i], is_stored);
+        value_release(&value);
+        assert_int_equal(atomic_load(&maker->bytes), 0);
+    }
+    value_account_abandon(&maker);
+    table_destroy(&table);
+}
+
 static void test_max_bytes_for_nothing_is_refused(void **state)
 {
     (void)state;
@@ -201,6 +225,7 @@ int main(void)
         cmocka_unit_test(test_a_value_counts_until_its_last_reference_goes),
         cmocka_unit_test(test_bytes_that_others_hold_empty_no_table),
         cmocka_unit_test(test_entries_that_others_hold_empty_no_table),
+        cmocka_unit_test(test_a_value_stored_is_charged_to_the_table_alone),
         cmocka_unit_test(test_max_bytes_for_nothing_is_refused),
         cmocka_unit_test(test_it_grows_and_gives_back),
     };
