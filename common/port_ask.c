@@ -184,13 +184,17 @@ bool port_ask_move(struct ask_port *port, int64_t now, int64_t *wake)
     return moved;
 }
 
+static size_t count_away(const struct asking *asking)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < asking->port.shards; i++)
+        count += !link_asker_is_open(asking->shards[i].link);
+    return count;
+}
+
 bool port_ask_is_away(const struct ask_port *port)
 {
-    const struct asking *asking = (const struct asking *)port;
-    for (size_t i = 0; i < port->shards; i++)
-        if (link_asker_is_open(asking->shards[i].link))
-            return false;
-    return true;
+    return count_away((const struct asking *)port) == port->shards;
 }
 
 void port_ask_measure(const struct ask_port *port, struct metrics *metrics)
@@ -199,4 +203,6 @@ void port_ask_measure(const struct ask_port *port, struct metrics *metrics)
     for (size_t i = 0; i < port->shards; i++)
         port_measure_link(metrics, asking->shards[i].name,
                           link_asker_counters(asking->shards[i].link));
+    metrics_gauge(metrics, "weir_links_away", "Links on which there is no session now.", NULL,
+                  (int64_t)count_away(asking));
 }

@@ -184,6 +184,7 @@ static void name_stages(struct reactor *reactor)
         .name = reactor->name,
         .kind = control_kind(),
         .stage = reactor,
+        .ring_seed = setup->ring_seed,
         .clock = &reactor->clock,
         .log = setup->log,
     };

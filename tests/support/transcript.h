@@ -6,7 +6,7 @@
 #include "blob.h"
 #include "http_client.h"
 #include "redis_server.h"
-#include "weir_process.h"
+#include "weir_fleet.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,9 +55,9 @@ struct transcript {
 bool transcript_parse(const char *path, struct transcript *transcript, struct blob *error);
 void transcript_fini(struct transcript *transcript);
 
-/* Plays the transcript on a running weir and an empty Redis. False with a report, for a person, of
+/* Plays the transcript on a running fleet and an empty Redis. False with a report, for a person, of
  * the first difference. */
-bool transcript_play(const struct transcript *transcript, struct weir_process *weir,
+bool transcript_play(const struct transcript *transcript, struct weir_fleet *fleet,
                      struct redis_server *redis, struct blob *report);
 
 #endif

@@ -1,10 +1,10 @@
-/* transcript --topology FILE TRANSCRIPT...: plays transcripts on one topology, each with a weir of
- * its own and all with one Redis, emptied between two. Prints a line for each; the last line counts
- * them. */
+/* transcript --topology FILE TRANSCRIPT...: plays transcripts on one topology, each with processes
+ * of its own and all with one Redis, emptied between two. Prints a line for each; the last line
+ * counts them. */
 #include "blob.h"
 #include "redis_server.h"
 #include "transcript.h"
-#include "weir_process.h"
+#include "weir_fleet.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +50,7 @@ static bool play_on(const char *topology, const struct transcript *transcript,
                     struct redis_server *redis, struct blob *report)
 {
     const char *flags[TRANSCRIPT_WORDS_MAX + 1] = {NULL};
-    struct weir_process *weir;
+    struct weir_fleet *fleet;
     char url[64];
     bool good;
     int code;
@@ -59,18 +59,14 @@ static bool play_on(const char *topology, const struct transcript *transcript,
         flags[i] = transcript->flags[i].data;
     snprintf(url, sizeof url, "redis://127.0.0.1:%d/0", redis_server_port(redis));
     redis_server_run(redis, "FLUSHALL");
-    weir = weir_process_start(url, &(struct weir_settings){.topology = topology, .flags = flags});
-    good = transcript_play(transcript, weir, redis, report);
-    code = weir_process_stop(weir);
+    fleet = weir_fleet_start(url, topology, flags);
+    good = transcript_play(transcript, fleet, redis, report);
+    code = weir_fleet_stop(fleet);
     if (code != 0)
         blob_append_format(report, "%s: weir ended with %d on SIGTERM\n", transcript->path, code);
-    if (!good || code != 0) {
-        char *log = weir_process_copy_log(weir);
-        blob_append_text(report, "weir's log:\n");
-        blob_append_text(report, log);
-        free(log);
-    }
-    weir_process_destroy(&weir);
+    if (!good || code != 0)
+        weir_fleet_append_logs(fleet, report);
+    weir_fleet_destroy(&fleet);
     return good && code == 0;
 }
 

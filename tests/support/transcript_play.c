@@ -4,7 +4,6 @@
 #include "transcript.h"
 
 #include "deadline.h"
-#include "scrape.h"
 #include "trouble.h"
 
 #include <poll.h>
@@ -26,7 +25,7 @@ enum pace {
 
 struct play {
     const struct transcript *transcript;
-    struct weir_process *weir;
+    struct weir_fleet *fleet;
     struct redis_server *redis;
     struct blob *report;
     enum pace pace;
@@ -215,8 +214,8 @@ static bool play_receive(struct play *play, const struct transcript_step *step)
 
 static double scrape(const struct play *play, const struct transcript_step *step)
 {
-    return scrape_sum(weir_process_admin_port(play->weir), step->words[0].data,
-                      step->word_count > 1 ? step->words[1].data : NULL);
+    return weir_fleet_sum(play->fleet, step->words[0].data,
+                          step->word_count > 1 ? step->words[1].data : NULL);
 }
 
 /* Counters are looked at when the transcript is played as it stands: only then is it known what
@@ -227,9 +226,9 @@ static bool play_metric(struct play *play, const struct transcript_step *step)
     char what[128];
 
     if (play->pace != PACE_WHOLE ||
-        scrape_wait(weir_process_admin_port(play->weir), step->words[0].data,
-                    step->word_count > 1 ? step->words[1].data : NULL, baseline + step->delta,
-                    deadline_in(PATIENCE / 6), &seen))
+        weir_fleet_wait_sum(play->fleet, step->words[0].data,
+                            step->word_count > 1 ? step->words[1].data : NULL,
+                            baseline + step->delta, deadline_in(PATIENCE / 6), &seen))
         return true;
     snprintf(what, sizeof what, "%s moved by %+g instead of %+g", step->words[0].data,
              seen - baseline, step->delta);
@@ -239,7 +238,7 @@ static bool play_metric(struct play *play, const struct transcript_step *step)
 static void reconnect(struct play *play)
 {
     http_client_close(&play->client);
-    play->client = http_client_open(weir_process_http_port(play->weir));
+    play->client = http_client_open(weir_fleet_http_port(play->fleet));
     play->glued = false;
 }
 
@@ -304,10 +303,10 @@ static bool play_paces(struct play *play)
     return play_at(play, PACE_SINGLE, 0) && play_at(play, PACE_GLUED, 0);
 }
 
-bool transcript_play(const struct transcript *transcript, struct weir_process *weir,
+bool transcript_play(const struct transcript *transcript, struct weir_fleet *fleet,
                      struct redis_server *redis, struct blob *report)
 {
-    struct play play = {.transcript = transcript, .weir = weir, .redis = redis, .report = report};
+    struct play play = {.transcript = transcript, .fleet = fleet, .redis = redis, .report = report};
     bool good;
 
     play.baselines = calloc(transcript->step_count + 1, sizeof *play.baselines);

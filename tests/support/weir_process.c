@@ -2,6 +2,7 @@
 
 #include "blob.h"
 #include "deadline.h"
+#include "http_client.h"
 #include "process.h"
 #include "temp_dir.h"
 #include "trouble.h"
@@ -11,12 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define ARGUMENTS_MAX 48
 
 struct weir_process {
     struct process *process;
     char *directory; /* holds the topology that was written, if one was */
+    bool is_one_of_several;
     int http_port, admin_port;
 };
 
@@ -57,8 +60,8 @@ static char *write_topology(const char *directory, const struct weir_settings *s
     return path;
 }
 
-/* The port in the log line with which a stage called `stage` or `stage.N` says that it listens; 0
- * before that line is there. */
+/* The port in the log line with which a stage called `stage`, `stage.N` or `stage-X` says that it
+ * listens; 0 before that line is there. */
 static int listening_port(const char *log, const char *stage)
 {
     static const char event[] = " listening address=";
@@ -68,7 +71,7 @@ static int listening_port(const char *log, const char *stage)
         const char *name = at, *colon;
         while (name > log && name[-1] != ' ' && name[-1] != '\n')
             name--;
-        if (strncmp(name, stage, length) != 0 || (name[length] != ' ' && name[length] != '.'))
+        if (strncmp(name, stage, length) != 0 || !strchr(" .-", name[length]))
             continue;
         at += sizeof event - 1;
         colon = at + strcspn(at, " \n");
@@ -87,7 +90,7 @@ static bool is_listening(const char *log, void *context)
 
     weir->http_port = listening_port(log, "http");
     weir->admin_port = listening_port(log, "admin");
-    return weir->http_port > 0 && weir->admin_port > 0;
+    return weir->admin_port > 0 && (weir->is_one_of_several || weir->http_port > 0);
 }
 
 struct weir_process *weir_process_start(const char *url, const struct weir_settings *settings)
@@ -107,6 +110,11 @@ struct weir_process *weir_process_start(const char *url, const struct weir_setti
     weir->directory = temp_dir_create();
     if (!settings->topology)
         arguments[2] = written = write_topology(weir->directory, settings);
+    if (settings->process) {
+        weir->is_one_of_several = true;
+        arguments[count++] = "--process";
+        arguments[count++] = settings->process;
+    }
     for (const char *const *flag = settings->flags; flag && *flag; flag++)
         arguments[count++] = *flag;
     weir->process = process_start(arguments, settings->environment);
@@ -117,6 +125,33 @@ struct weir_process *weir_process_start(const char *url, const struct weir_setti
         trouble("%s does not listen; it says:\n%s", arguments[0], log);
     }
     return weir;
+}
+
+static bool is_ready(const struct weir_process *weir, int64_t deadline)
+{
+    struct http_client *client = http_client_open(weir->admin_port);
+    struct http_response response;
+    bool ready = http_client_request(client, HTTP_GET, "/readyz") &&
+                 http_client_read(client, HTTP_GET, deadline, &response) == HTTP_RESPONSE &&
+                 response.status == 200;
+
+    http_response_fini(&response);
+    http_client_close(&client);
+    return ready;
+}
+
+bool weir_process_wait_ready(struct weir_process *weir, int64_t deadline)
+{
+    struct timespec pause = {.tv_nsec = 2000000};
+
+    while (!is_ready(weir, deadline)) {
+        if (deadline_left(deadline) == 0)
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    /* What listens only once it can ask others has said so by now. */
+    process_wait_match(weir->process, PROCESS_ERRORS, is_listening, weir, deadline);
+    return true;
 }
 
 int weir_process_run(const char *const *flags, const char *const *environment, struct blob *output)

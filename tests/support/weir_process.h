@@ -17,6 +17,7 @@ struct weir_process;
 struct weir_settings {
     const char *url;      /* NULL: the caller's own Redis */
     const char *topology; /* path of a file, used as it stands */
+    const char *process;  /* which of the file's; NULL: it is the only one */
     const char *http;     /* NULL: a timeout that a busy machine never reaches */
     const char *cache;
     const char *drain_timeout;      /* NULL: the default */
@@ -28,14 +29,18 @@ struct weir_settings {
 const char *weir_process_binary(void);
 
 /* Starts weir for the Redis at `url`, unless the settings name another, and returns once it
- * listens; trouble when it does not. */
+ * listens (where `process` is set: once its admin does); trouble when it does not. */
 struct weir_process *weir_process_start(const char *url, const struct weir_settings *settings);
 
 /* Runs weir with `flags` (which end with NULL) until it ends by itself; appends all that it says to
  * `output` and returns its exit code. Trouble when it does not end. */
 int weir_process_run(const char *const *flags, const char *const *environment, struct blob *output);
 
+/* Waits until its admin says that all its stages can do their work. */
+bool weir_process_wait_ready(struct weir_process *weir, int64_t deadline);
+
 pid_t weir_process_id(const struct weir_process *weir);
+/* 0: it has no front end. */
 int weir_process_http_port(const struct weir_process *weir);
 int weir_process_admin_port(const struct weir_process *weir);
 
