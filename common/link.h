@@ -18,7 +18,13 @@
  * or with the session's end, never with the asker's own timeout. A server answers every ask exactly
  * once. Window: at most LINK_WINDOW batches with records are unacknowledged each way; beyond that
  * records gather in the next batch. An end that has received half a window and has nothing to say
- * sends an empty batch. */
+ * sends an empty batch.
+ *
+ * Lane: where the transport can give a session a second connection, values of LINK_BULK or more
+ * take that, so that nothing small waits behind them. It is opened with LANE, which names the
+ * session, and WELCOME; it has sequences and heartbeats of its own, a window of LINK_BULK_WINDOW,
+ * and one value in a batch. Ids tell whose answers come there; the order between the two does not
+ * matter. When either ends, both do. */
 #ifndef WEIR_LINK_H
 #define WEIR_LINK_H
 
@@ -31,6 +37,8 @@
 #define LINK_CREDIT      32768               /* asks outstanding in one session */
 #define LINK_MAX_PEERS   1024                /* askers of one serve address */
 #define LINK_BACKLOG     (64 * 1024 * 1024)  /* bytes gathered behind a full window: then BUSY */
+#define LINK_BULK        (256 * 1024)        /* bytes of a value: it takes the lane */
+#define LINK_BULK_WINDOW 2                   /* batches on a lane */
 #define LINK_HEARTBEAT   (250 * MILLISECOND) /* between batches when there is nothing to say */
 #define LINK_SILENCE     (1 * SECOND)        /* without a batch: the session has ended */
 #define LINK_RETRY_FIRST (50 * MILLISECOND)
@@ -56,8 +64,10 @@ struct link_counters {
     uint64_t records_sent, records_received;
     uint64_t batches_dropped; /* malformed, of another version or session, beyond credit */
     uint64_t sessions_opened, sessions_lost;
-    uint64_t late_answers; /* for an ask that is no longer known */
-    uint64_t refused_busy; /* asks refused, or answered so, for want of credit or room */
+    uint64_t late_answers;   /* for an ask that is no longer known */
+    uint64_t other_versions; /* peers refused for it */
+    uint64_t other_rings;    /* sessions with peers whose ring is another */
+    uint64_t refused_busy;   /* asks refused, or answered so, for want of credit or room */
 };
 
 #endif

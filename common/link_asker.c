@@ -26,9 +26,14 @@ struct link_asker {
     enum state state;
     struct link_window window;
     int64_t retry_at; /* mono ns; while CLOSED */
-    int64_t pause;    /* ns: the next one, before retrying */
-    bool has_lost;    /* a session has ended, and its asks are yet to be answered */
-    uint32_t credit;  /* of the session */
+    struct lane {
+        enum state state; /* not CLOSED only while the session is open */
+        struct link_window window;
+        int64_t retry_at; /* mono ns; while CLOSED */
+    } lane;
+    int64_t pause;   /* ns: the next one, before retrying */
+    bool has_lost;   /* a session has ended, and its asks are yet to be answered */
+    uint32_t credit; /* of the session */
     struct slot *slots;
     uint32_t slot_count, first_free, outstanding;
 };
@@ -48,6 +53,7 @@ struct link_asker *link_asker_create(const struct link_asker_settings *settings)
 void link_asker_destroy(struct link_asker **asker)
 {
     link_window_fini(&(*asker)->window);
+    link_window_fini(&(*asker)->lane.window);
     free((*asker)->slots);
     free(*asker);
     *asker = NULL;
@@ -111,8 +117,16 @@ static void open_session(struct link_asker *asker, int64_t now)
     batch_add_hello(link_window_gather(&asker->window), settings->ring, settings->heartbeat);
 }
 
+static void close_lane(struct link_asker *asker, int64_t retry_at)
+{
+    asker->lane.state = CLOSED;
+    asker->lane.retry_at = retry_at;
+    link_window_close(&asker->lane.window);
+}
+
 static void end_session(struct link_asker *asker, int64_t now)
 {
+    close_lane(asker, now);
     if (asker->state == OPEN) {
         asker->has_lost = true;
         asker->counters.sessions_lost++;
@@ -133,9 +147,13 @@ static void settle(struct link_asker *asker)
         return;
     asker->has_lost = false;
     for (uint32_t i = 0; i < asker->slot_count && asker->outstanding > 0; i++)
-        if (asker->slots[i].next == SLOT_TAKEN)
+        if (asker->slots[i].next != SLOT_TAKEN)
+            continue;
+        else if (asker->settings.on_lost_ask)
+            asker->settings.on_lost_ask(asker->settings.owner, free_slot(asker, i));
+        else
             asker->settings.on_answer(asker->settings.owner, free_slot(asker, i), &away);
-    asker->settings.on_event(asker->settings.owner, LINK_LOST);
+    asker->settings.on_event(asker->settings.owner, LINK_LOST, 0);
 }
 
 static void end_and_settle(struct link_asker *asker, int64_t now)
@@ -144,11 +162,12 @@ static void end_and_settle(struct link_asker *asker, int64_t now)
     settle(asker);
 }
 
-static void meet_other_version(struct link_asker *asker, int64_t now)
+static void meet_other_version(struct link_asker *asker, int64_t now, uint8_t version)
 {
+    asker->counters.other_versions++;
     asker->pause = LINK_RETRY_MOST;
     end_and_settle(asker, now);
-    asker->settings.on_event(asker->settings.owner, LINK_OTHER_VERSION);
+    asker->settings.on_event(asker->settings.owner, LINK_OTHER_VERSION, version);
 }
 
 static void take_welcome(struct link_asker *asker, const struct record *welcome)
@@ -158,9 +177,11 @@ static void take_welcome(struct link_asker *asker, const struct record *welcome)
     asker->pause = LINK_RETRY_FIRST;
     asker->credit = welcome->credit < LINK_CREDIT ? welcome->credit : LINK_CREDIT;
     asker->counters.sessions_opened++;
-    settings->on_event(settings->owner, LINK_OPENED);
-    if (welcome->ring != settings->ring)
-        settings->on_event(settings->owner, LINK_OTHER_RING);
+    settings->on_event(settings->owner, LINK_OPENED, 0);
+    if (welcome->ring == settings->ring)
+        return;
+    asker->counters.other_rings++;
+    settings->on_event(settings->owner, LINK_OTHER_RING, welcome->ring);
 }
 
 /* ---- what happens ---- */
@@ -206,7 +227,7 @@ static void take_reset(struct link_asker *asker, int64_t now, struct batch_reade
     struct record reset;
     batch_next(reader, &reset);
     if (reset.version != MESSAGE_VERSION)
-        meet_other_version(asker, now);
+        meet_other_version(asker, now, reset.version);
     else
         end_and_settle(asker, now);
 }
@@ -221,7 +242,7 @@ void link_asker_receive(struct link_asker *asker, int64_t now, struct bytes firs
         asker->counters.batches_dropped++;
     } else if (verdict == BATCH_OTHER_VERSION) {
         asker->counters.batches_dropped++;
-        meet_other_version(asker, now);
+        meet_other_version(asker, now, reader.version);
     } else if (verdict == BATCH_READY && reader.header.session != asker->window.session) {
         asker->counters.batches_dropped++;
     } else if (verdict == BATCH_READY && reader.kinds == RECORD_BIT(RECORD_RESET)) {
@@ -233,6 +254,28 @@ void link_asker_receive(struct link_asker *asker, int64_t now, struct bytes firs
     }
 }
 
+static void open_lane(struct link_asker *asker, int64_t now)
+{
+    const struct link_asker_settings *settings = &asker->settings;
+    asker->lane.state = OPENING;
+    link_window_open(&asker->lane.window, settings->random(settings->owner), true, now);
+    asker->lane.window.is_bulk = true;
+    batch_add_lane(link_window_gather(&asker->lane.window), asker->window.session);
+}
+
+/* While the session is open. Returns when to call next. */
+static int64_t tick_lane(struct link_asker *asker, int64_t now)
+{
+    struct lane *lane = &asker->lane;
+    if (lane->state != CLOSED && link_window_is_silent(&lane->window, now))
+        link_asker_lose_lane(asker, now);
+    if (asker->state == CLOSED)
+        return now; /* that ended the session */
+    if (lane->state == CLOSED && now >= lane->retry_at)
+        open_lane(asker, now);
+    return lane->state == CLOSED ? lane->retry_at : link_window_next(&lane->window, now);
+}
+
 int64_t link_asker_tick(struct link_asker *asker, int64_t now)
 {
     settle(asker);
@@ -240,19 +283,72 @@ int64_t link_asker_tick(struct link_asker *asker, int64_t now)
         end_and_settle(asker, now);
     if (asker->state == CLOSED && now >= asker->retry_at)
         open_session(asker, now);
-    return asker->state == CLOSED ? asker->retry_at : link_window_next(&asker->window, now);
+    if (asker->state == CLOSED)
+        return asker->retry_at;
+    const int64_t next = link_window_next(&asker->window, now);
+    if (asker->state == OPENING || !asker->settings.has_lane)
+        return next;
+    return clock_earlier(next, tick_lane(asker, now));
 }
 
-struct batch *link_asker_flush(struct link_asker *asker, int64_t now)
+static struct batch *flush(struct link_asker *asker, struct link_window *window, int64_t now)
 {
-    if (asker->state == CLOSED)
-        return NULL;
-    struct batch *batch = link_window_flush(&asker->window, now);
+    struct batch *batch = link_window_flush(window, now);
     if (batch) {
         asker->counters.batches_sent++;
         asker->counters.records_sent += batch->records;
     }
     return batch;
+}
+
+struct batch *link_asker_flush(struct link_asker *asker, int64_t now)
+{
+    return asker->state == CLOSED ? NULL : flush(asker, &asker->window, now);
+}
+
+struct batch *link_asker_flush_lane(struct link_asker *asker, int64_t now)
+{
+    return asker->lane.state == CLOSED ? NULL : flush(asker, &asker->lane.window, now);
+}
+
+/* A batch of the lane's session. */
+static bool take_lane_batch(struct link_asker *asker, int64_t now, struct batch_reader *reader)
+{
+    struct lane *lane = &asker->lane;
+    const unsigned allowed = RECORD_BIT(lane->state == OPENING ? RECORD_WELCOME : RECORD_VALUE);
+    if ((reader->kinds & ~allowed) != 0 || reader->header.records > 1 ||
+        !link_window_accept(&lane->window, now, &reader->header))
+        return false;
+    asker->counters.batches_received++;
+    asker->counters.records_received += reader->header.records;
+    struct record record;
+    if (batch_next(reader, &record) && record.kind == RECORD_WELCOME)
+        lane->state = OPEN;
+    else if (reader->header.records > 0)
+        take_answer(asker, &record);
+    return true;
+}
+
+void link_asker_receive_lane(struct link_asker *asker, int64_t now, struct bytes first_frame,
+                             struct value *const *values, size_t value_count)
+{
+    struct batch_reader reader;
+    enum batch_verdict verdict = batch_read(&reader, first_frame, values, value_count);
+    const bool is_of_session = asker->lane.state != CLOSED && verdict == BATCH_READY &&
+                               reader.header.session == asker->lane.window.session;
+    if (is_of_session && take_lane_batch(asker, now, &reader))
+        return;
+    asker->counters.batches_dropped++;
+    if (is_of_session || verdict == BATCH_MALFORMED)
+        link_asker_lose_lane(asker, now);
+}
+
+void link_asker_lose_lane(struct link_asker *asker, int64_t now)
+{
+    if (asker->lane.state == OPEN)
+        end_session(asker, now);
+    else if (asker->lane.state == OPENING)
+        close_lane(asker, now + LINK_RETRY_MOST);
 }
 
 void link_asker_lose(struct link_asker *asker, int64_t now)
@@ -265,6 +361,8 @@ void link_asker_hurry(struct link_asker *asker, int64_t now)
 {
     if (asker->state == CLOSED)
         asker->retry_at = now;
+    if (asker->lane.state == CLOSED)
+        asker->lane.retry_at = now;
 }
 
 bool link_asker_is_open(const struct link_asker *asker)

@@ -9,11 +9,16 @@ struct link_asker;
 struct link_asker_settings {
     uint64_t ring;                   /* ring_digest, told to the peer */
     bool heartbeat;                  /* off over inproc, which cannot lose */
+    bool has_lane;                   /* there is a second connection for huge values */
     uint64_t (*random)(void *owner); /* session names; not predictable from outside */
     void *owner;                     /* handed to all hooks */
     /* Called from link_asker_receive and link_asker_tick only. May ask again at once. */
     void (*on_answer)(void *owner, uint64_t token, const struct answer *answer);
-    void (*on_event)(void *owner, enum link_event event);
+    /* NULL, or called in place of on_answer for an ask that was outstanding when a session ended.
+     */
+    void (*on_lost_ask)(void *owner, uint64_t token);
+    /* `theirs`: the peer's version or ring, where that is the event. */
+    void (*on_event)(void *owner, enum link_event event, uint64_t theirs);
 };
 
 struct link_asker *link_asker_create(const struct link_asker_settings *settings);
@@ -45,6 +50,13 @@ void link_asker_lose(struct link_asker *asker, int64_t now);
 /* The transport says that a peer has come: where there is no session, one is tried for in the next
  * link_asker_tick. */
 void link_asker_hurry(struct link_asker *asker, int64_t now);
+
+/* The same three for the lane's connection. Losing it ends the session too, once the lane was open:
+ * answers may have been lost on it. */
+void link_asker_receive_lane(struct link_asker *asker, int64_t now, struct bytes first_frame,
+                             struct value *const *values, size_t value_count);
+struct batch *link_asker_flush_lane(struct link_asker *asker, int64_t now);
+void link_asker_lose_lane(struct link_asker *asker, int64_t now);
 
 bool link_asker_is_open(const struct link_asker *asker);
 uint32_t link_asker_outstanding(const struct link_asker *asker);

@@ -9,7 +9,8 @@ enum link_peer_state {
     PEER_ABSENT,
     PEER_REFUSED, /* is to be told RESET, and then forgotten */
     PEER_WAITING, /* has said HELLO before the server was open */
-    PEER_OPEN
+    PEER_OPEN,
+    PEER_LANE /* is another's second connection */
 };
 
 struct link_peer {
@@ -19,6 +20,7 @@ struct link_peer {
     uint32_t generation;  /* counts the sessions that have ended, so that late answers are known */
     uint32_t outstanding; /* asks */
     uint64_t ring;        /* as it said in HELLO */
+    struct link_peer *other; /* of one that is open, its lane; of a lane, whose it is; or NULL */
     struct link_window window;
     bool is_ready; /* is in the server's queue of those that may have something to send */
     struct link_peer *next_ready;

@@ -57,20 +57,30 @@ static void take_first_ready(struct link_server *server)
 
 /* ---- sessions ---- */
 
-static void tell(struct link_server *server, struct link_peer *peer, enum link_event event)
+static void tell(struct link_server *server, uint64_t peer, enum link_event event, uint64_t theirs)
 {
-    server->settings.on_event(server->settings.owner, peer->name, event);
+    server->settings.on_event(server->settings.owner, peer, event, theirs);
 }
 
 static bool has_session(const struct link_peer *peer)
 {
-    return peer && (peer->state == PEER_WAITING || peer->state == PEER_OPEN);
+    return peer && peer->state >= PEER_WAITING;
 }
 
-/* The peer itself stays, for what comes next. */
+/* Of a peer without a session: it is told that this one is none, and then forgotten. */
+static void reset(struct link_server *server, struct link_peer *peer, uint64_t session)
+{
+    peer->state = PEER_REFUSED;
+    link_window_open(&peer->window, session, false, 0);
+    batch_add_reset(link_window_gather(&peer->window));
+    make_ready(server, peer);
+}
+
+/* The peer itself stays, for what comes next. A lane and whose it is end together. */
 static void end_session(struct link_server *server, struct link_peer *peer)
 {
     bool was_open = peer->state == PEER_OPEN;
+    struct link_peer *other = peer->other;
     peer->state = PEER_ABSENT;
     peer->generation++;
     peer->outstanding = 0;
@@ -78,7 +88,13 @@ static void end_session(struct link_server *server, struct link_peer *peer)
     if (was_open) {
         server->sessions--;
         server->counters.sessions_lost++;
-        tell(server, peer, LINK_LOST);
+        tell(server, peer->name, LINK_LOST, 0);
+    }
+    if (other) {
+        const uint64_t session = other->window.session;
+        peer->other = other->other = NULL;
+        end_session(server, other);
+        reset(server, other, session);
     }
 }
 
@@ -89,7 +105,7 @@ static void remove_peer(struct link_server *server, struct link_peer *peer)
 }
 
 /* Drops a batch, and tells its sender that there is no such session, or no longer. */
-static void refuse(struct link_server *server, int64_t now, uint64_t name, uint64_t session)
+static void refuse(struct link_server *server, uint64_t name, uint64_t session)
 {
     server->counters.batches_dropped++;
     struct link_peer *peer = link_peers_find(&server->peers, name);
@@ -97,12 +113,8 @@ static void refuse(struct link_server *server, int64_t now, uint64_t name, uint6
         end_session(server, peer);
     else
         peer = link_peers_add(&server->peers, name);
-    if (!peer)
-        return;
-    peer->state = PEER_REFUSED;
-    link_window_open(&peer->window, session, false, now);
-    batch_add_reset(link_window_gather(&peer->window));
-    make_ready(server, peer);
+    if (peer)
+        reset(server, peer, session);
 }
 
 static void welcome(struct link_server *server, struct link_peer *peer)
@@ -112,9 +124,11 @@ static void welcome(struct link_server *server, struct link_peer *peer)
     server->counters.sessions_opened++;
     batch_add_welcome(link_window_gather(&peer->window), server->settings.ring, LINK_CREDIT);
     make_ready(server, peer);
-    tell(server, peer, LINK_OPENED);
-    if (peer->ring != server->settings.ring)
-        tell(server, peer, LINK_OTHER_RING);
+    tell(server, peer->name, LINK_OPENED, 0);
+    if (peer->ring == server->settings.ring)
+        return;
+    server->counters.other_rings++;
+    tell(server, peer->name, LINK_OTHER_RING, peer->ring);
 }
 
 void link_server_open(struct link_server *server)
@@ -133,7 +147,7 @@ static void take_hello(struct link_server *server, int64_t now, uint64_t name,
     const struct batch_header *header = &reader->header;
     struct link_peer *peer = link_peers_find(&server->peers, name);
     if (header->records != 1 || (has_session(peer) && peer->window.session == header->session)) {
-        refuse(server, now, name, header->session);
+        refuse(server, name, header->session);
         return;
     }
     if (peer)
@@ -151,7 +165,7 @@ static void take_hello(struct link_server *server, int64_t now, uint64_t name,
     link_window_open(&peer->window, header->session, hello.heartbeat, now);
     if ((server->settings.needs_heartbeat && !hello.heartbeat) ||
         !link_window_accept(&peer->window, now, header)) {
-        refuse(server, now, name, header->session);
+        refuse(server, name, header->session);
         return;
     }
     server->counters.batches_received++;
@@ -161,6 +175,52 @@ static void take_hello(struct link_server *server, int64_t now, uint64_t name,
         welcome(server, peer);
 }
 
+/* The open session of this name that has no lane yet, or NULL. */
+static struct link_peer *find_laneless(const struct link_server *server, uint64_t session)
+{
+    for (uint32_t i = 0; i < server->peers.count; i++) {
+        struct link_peer *peer = server->peers.all[i];
+        if (peer->state == PEER_OPEN && !peer->other && peer->window.session == session)
+            return peer;
+    }
+    return NULL;
+}
+
+static void take_lane(struct link_server *server, int64_t now, uint64_t name,
+                      struct batch_reader *reader)
+{
+    struct record lane;
+    batch_next(reader, &lane);
+    struct link_peer *peer = link_peers_find(&server->peers, name);
+    struct link_peer *whose = find_laneless(server, lane.session);
+    if (reader->header.records != 1 || has_session(peer) || !whose) {
+        refuse(server, name, reader->header.session);
+        return;
+    }
+    if (peer)
+        end_session(server, peer);
+    else
+        peer = link_peers_add(&server->peers, name);
+    if (!peer) {
+        server->counters.batches_dropped++;
+        return;
+    }
+    link_window_open(&peer->window, reader->header.session, true, now);
+    peer->window.is_bulk = true;
+    if (!link_window_accept(&peer->window, now, &reader->header)) {
+        refuse(server, name, reader->header.session);
+        return;
+    }
+    peer->state = PEER_LANE;
+    peer->other = whose;
+    whose->other = peer;
+    server->counters.batches_received++;
+    server->counters.records_received++;
+    server->next_tick = clock_earlier(server->next_tick, link_window_next(&peer->window, now));
+    batch_add_welcome(link_window_gather(&peer->window), server->settings.ring, 0);
+    make_ready(server, peer);
+}
+
 static void take_asks(struct link_server *server, int64_t now, struct link_peer *peer,
                       struct batch_reader *reader)
 {
@@ -168,7 +228,7 @@ static void take_asks(struct link_server *server, int64_t now, struct link_peer 
     unsigned allowed = peer->state == PEER_OPEN ? RECORD_BIT(RECORD_ASK) : 0;
     if ((reader->kinds & ~allowed) != 0 || header->records > LINK_CREDIT - peer->outstanding ||
         !link_window_accept(&peer->window, now, header)) {
-        refuse(server, now, peer->name, header->session);
+        refuse(server, peer->name, header->session);
         return;
     }
     server->counters.batches_received++;
@@ -193,16 +253,19 @@ void link_server_receive(struct link_server *server, int64_t now, uint64_t peer_
     enum batch_verdict verdict = batch_read(&reader, first_frame, values, value_count);
 
     if (verdict == BATCH_OTHER_VERSION) {
-        refuse(server, now, peer_name, 0);
-        server->settings.on_event(server->settings.owner, peer_name, LINK_OTHER_VERSION);
+        refuse(server, peer_name, 0);
+        server->counters.other_versions++;
+        tell(server, peer_name, LINK_OTHER_VERSION, reader.version);
     } else if (verdict == BATCH_MALFORMED && has_session(peer)) {
-        refuse(server, now, peer_name, peer->window.session);
+        refuse(server, peer_name, peer->window.session);
     } else if (verdict == BATCH_MALFORMED) {
         server->counters.batches_dropped++;
     } else if (reader.kinds == RECORD_BIT(RECORD_HELLO)) {
         take_hello(server, now, peer_name, &reader);
+    } else if (reader.kinds == RECORD_BIT(RECORD_LANE)) {
+        take_lane(server, now, peer_name, &reader);
     } else if (!has_session(peer)) {
-        refuse(server, now, peer_name, reader.header.session);
+        refuse(server, peer_name, reader.header.session);
     } else if (peer->window.session != reader.header.session) {
         server->counters.batches_dropped++;
     } else {
@@ -224,6 +287,8 @@ void link_server_answer(struct link_server *server, const struct return_address 
     }
     CHECK(peer->outstanding > 0); /* an ask is answered once */
     peer->outstanding--;
+    if (peer->other && answer_bytes(answer).size >= LINK_BULK)
+        peer = peer->other;
     if (link_window_is_crowded(&peer->window)) {
         server->counters.refused_busy++;
         answer = &busy;

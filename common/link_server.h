@@ -13,8 +13,9 @@ struct link_server_settings {
     /* Called from link_server_receive only; may answer at once. `key` is valid during the call. */
     void (*on_ask)(void *owner, const struct return_address *from, struct bytes key,
                    int64_t deadline);
-    /* Called from all but link_server_answer, link_server_flush. */
-    void (*on_event)(void *owner, uint64_t peer, enum link_event event);
+    /* Called from all but link_server_answer and link_server_flush. `theirs`: the peer's version or
+     * ring, where that is the event. */
+    void (*on_event)(void *owner, uint64_t peer, enum link_event event, uint64_t theirs);
 };
 
 struct link_server *link_server_create(const struct link_server_settings *settings);

@@ -9,6 +9,11 @@ struct link_parcel {
     struct link_parcel *next;
 };
 
+static uint32_t size_of(const struct link_window *window)
+{
+    return window->is_bulk ? LINK_BULK_WINDOW : LINK_WINDOW;
+}
+
 static void free_parcel(struct link_parcel *parcel)
 {
     batch_fini(&parcel->batch);
@@ -67,7 +72,7 @@ void link_window_fini(struct link_window *window)
 struct batch *link_window_gather(struct link_window *window)
 {
     struct link_parcel *last = window->last;
-    if (last && !batch_is_full(&last->batch))
+    if (last && !window->is_bulk && !batch_is_full(&last->batch))
         return &last->batch;
 
     struct link_parcel *parcel = take_parcel(window);
@@ -84,7 +89,7 @@ struct batch *link_window_gather(struct link_window *window)
 bool link_window_accept(struct link_window *window, int64_t now, const struct batch_header *header)
 {
     uint32_t expected = window->received + (header->records > 0);
-    if (header->sequence != expected || expected - window->told > LINK_WINDOW ||
+    if (header->sequence != expected || expected - window->told > size_of(window) ||
         header->acknowledged - window->acknowledged > window->sent - window->acknowledged)
         return false;
     window->received = expected;
@@ -96,10 +101,10 @@ bool link_window_accept(struct link_window *window, int64_t now, const struct ba
 struct batch *link_window_flush(struct link_window *window, int64_t now)
 {
     struct link_parcel *parcel;
-    if (window->first && window->sent - window->acknowledged < LINK_WINDOW) {
+    if (window->first && window->sent - window->acknowledged < size_of(window)) {
         parcel = take_first(window);
         window->sent++;
-    } else if (window->received - window->told >= LINK_WINDOW / 2 ||
+    } else if (window->received - window->told >= size_of(window) / 2 ||
                link_window_is_idle(window, now)) {
         parcel = take_parcel(window);
     } else {

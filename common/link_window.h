@@ -11,6 +11,7 @@ struct link_parcel; /* a batch in the queue */
 struct link_window {
     uint64_t session;
     bool heartbeat;
+    bool is_bulk; /* of a lane: set after opening */
     /* Sequences, modulo 2^32, of batches with records. */
     uint32_t sent, acknowledged;      /* ours, and how far the peer has acknowledged them */
     uint32_t received, told;          /* the peer's, and how far we have acknowledged them */

@@ -15,6 +15,7 @@
  *     VALUE    kind u8, by_reference u8, id u64, life u32 (ms), age u32 (ms), size u32, bytes
  *     NONE     kind u8, id u64
  *     FAIL     kind u8, status u8, id u64
+ *     LANE     kind u8, session u64 (whose huge values are to come this way)
  *
  * All functions are pure. */
 #ifndef WEIR_MESSAGE_H
@@ -76,7 +77,8 @@ enum record_kind {
     RECORD_ASK = 4,
     RECORD_VALUE = 5,
     RECORD_NONE = 6,
-    RECORD_FAIL = 7
+    RECORD_FAIL = 7,
+    RECORD_LANE = 8
 };
 
 /* One decoded record; which fields are set follows from `kind`. Bytes point into the batch. */
@@ -84,6 +86,7 @@ struct record {
     enum record_kind kind;
     uint64_t id;           /* ASK, VALUE, NONE, FAIL */
     uint64_t ring;         /* HELLO, WELCOME */
+    uint64_t session;      /* LANE */
     uint32_t credit;       /* WELCOME */
     uint32_t remaining_ms; /* ASK */
     bool heartbeat;        /* HELLO */
@@ -119,6 +122,7 @@ void batch_clear(struct batch *batch);
 void batch_add_hello(struct batch *batch, uint64_t ring, bool heartbeat);
 void batch_add_welcome(struct batch *batch, uint64_t ring, uint32_t credit);
 void batch_add_reset(struct batch *batch);
+void batch_add_lane(struct batch *batch, uint64_t session);
 /* CHECK: key.size <= MESSAGE_MAX_KEY. */
 void batch_add_ask(struct batch *batch, uint64_t id, uint32_t remaining_ms, struct bytes key);
 /* VALUE, NONE or FAIL, as answer->status says; takes a reference of its own to answer->value. The
@@ -141,6 +145,7 @@ enum batch_verdict { BATCH_READY, BATCH_MALFORMED, BATCH_OTHER_VERSION };
 
 struct batch_reader {
     struct batch_header header;
+    uint8_t version;             /* where it is another */
     unsigned kinds;              /* a RECORD_BIT for each kind of record in it */
     const char *next, *end;      /* in the first frame */
     struct value *const *values; /* frames behind the first, borrowed */

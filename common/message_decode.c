@@ -105,6 +105,14 @@ static size_t read_fail(struct record *record, const char *at, size_t left)
     return FAIL_SIZE;
 }
 
+static size_t read_lane(struct record *record, const char *at, size_t left)
+{
+    if (left < LANE_SIZE)
+        return 0;
+    record->session = get_u64(at + 1);
+    return LANE_SIZE;
+}
+
 /* Moves over one record; false, and the reader stays, if it is malformed. There is at least its
  * kind. */
 static bool read_record(struct batch_reader *reader, struct record *record)
@@ -136,6 +144,9 @@ static bool read_record(struct batch_reader *reader, struct record *record)
     case RECORD_FAIL:
         size = read_fail(record, at, left);
         break;
+    case RECORD_LANE:
+        size = read_lane(record, at, left);
+        break;
     }
     reader->next += size;
     return size > 0;
@@ -146,6 +157,8 @@ enum batch_verdict batch_read(struct batch_reader *reader, struct bytes first_fr
 {
     *reader = (struct batch_reader){.values = values, .value_count = value_count};
     enum batch_verdict verdict = read_header(&reader->header, first_frame);
+    if (verdict == BATCH_OTHER_VERSION)
+        reader->version = get_u8(first_frame.data + 4);
     if (verdict != BATCH_READY)
         return verdict;
 

@@ -76,6 +76,13 @@ void batch_add_reset(struct batch *batch)
     put_u8(at, MESSAGE_VERSION);
 }
 
+void batch_add_lane(struct batch *batch, uint64_t session)
+{
+    char *at = add_record(batch, LANE_SIZE);
+    at = put_u8(at, RECORD_LANE);
+    put_u64(at, session);
+}
+
 void batch_add_ask(struct batch *batch, uint64_t id, uint32_t remaining_ms, struct bytes key)
 {
     CHECK(key.size <= MESSAGE_MAX_KEY);

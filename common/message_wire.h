@@ -16,6 +16,7 @@ enum {
     VALUE_SIZE = 1 + 1 + 8 + 4 + 4 + 4,
     NONE_SIZE = 1 + 8,
     FAIL_SIZE = 1 + 1 + 8,
+    LANE_SIZE = 1 + 8,
 };
 
 /* ---- little-endian integers ---- */

@@ -3,6 +3,7 @@
 #include "common/check.h"
 #include "common/memory.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,7 +20,8 @@ struct ring *port_ring_create(const struct port_owner *owner, const struct port_
     return ring;
 }
 
-void port_log_event(const struct port_owner *owner, const char *peer, enum link_event event)
+void port_log_event(const struct port_owner *owner, const char *peer, enum link_event event,
+                    uint64_t theirs, uint64_t ours, int64_t *logged_at)
 {
     static const struct {
         enum log_level level;
@@ -30,8 +32,23 @@ void port_log_event(const struct port_owner *owner, const char *peer, enum link_
         [LINK_OTHER_VERSION] = {LOG_ERROR, "link refused: the peer speaks another version"},
         [LINK_OTHER_RING] = {LOG_WARN, "the peer's ring is another"},
     };
+    const int64_t now = clock_read(owner->clock).mono;
+    char theirs_text[24], ours_text[24];
+
+    if (event == LINK_OPENED || event == LINK_LOST) {
+        log_write(owner->log, events[event].level, owner->name, events[event].text,
+                  LOG_TEXT("link", peer));
+        return;
+    }
+    if (*logged_at != 0 && now - *logged_at < SECOND)
+        return;
+    *logged_at = now;
+    const char *format = event == LINK_OTHER_VERSION ? "%" PRIu64 : "%016" PRIx64;
+    snprintf(theirs_text, sizeof theirs_text, format, theirs);
+    snprintf(ours_text, sizeof ours_text, format,
+             event == LINK_OTHER_VERSION ? MESSAGE_VERSION : ours);
     log_write(owner->log, events[event].level, owner->name, events[event].text,
-              LOG_TEXT("link", peer));
+              LOG_TEXT("link", peer), LOG_TEXT("theirs", theirs_text), LOG_TEXT("ours", ours_text));
 }
 
 void port_measure_link(struct metrics *metrics, const char *peer,
@@ -53,6 +70,10 @@ void port_measure_link(struct metrics *metrics, const char *peer,
         {"weir_link_sessions_lost_total", "Sessions lost.", counters->sessions_lost},
         {"weir_link_late_answers_total", "Answers to asks no longer known.",
          counters->late_answers},
+        {"weir_link_other_version_total", "Batches of a peer that speaks another version.",
+         counters->other_versions},
+        {"weir_link_other_ring_total", "Sessions opened with a peer whose ring is another.",
+         counters->other_rings},
         {"weir_link_refused_busy_total", "Asks refused for want of credit.",
          counters->refused_busy},
     };

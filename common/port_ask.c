@@ -1,10 +1,12 @@
-/* The asking port: a ring, and for each shard one link_asker and one socket. */
+/* The asking port: a ring, and for each shard one link_asker and one socket; where the link can be
+ * lost, a second socket for huge values, and the asks that can be asked again. */
 #include "common/port_inner.h"
 
 #include "common/address.h"
 #include "common/check.h"
 #include "common/link_asker.h"
 #include "common/memory.h"
+#include "common/port_again.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -16,8 +18,11 @@ struct shard {
     char *name;
     struct link_asker *link;
     struct reactor_socket *socket;
-    bool is_remote; /* in another process, or as if: it can be lost */
-    bool was_connected;
+    bool is_remote; /* in another process, or as if: it can be lost. Only then: */
+    struct reactor_socket *lane;
+    bool was_connected, lane_was_connected;
+    struct again again;
+    int64_t logged_at; /* mono ns: see port_log_event */
 };
 
 struct asking {
@@ -29,15 +34,30 @@ struct asking {
 
 /* ---- what the stage calls ---- */
 
-static enum status ask(struct ask_port *port, size_t shard, uint64_t token, struct bytes key,
+static enum status ask_remote(struct shard *shard, int64_t now, uint64_t token, struct bytes key,
+                              int64_t deadline)
+{
+    if (!link_asker_is_open(shard->link))
+        return STATUS_AWAY;
+    const uint32_t index = again_keep(&shard->again, token, key, deadline);
+    const enum status status = link_asker_ask(shard->link, now, index, key, deadline);
+    if (status != STATUS_VALUE)
+        again_forget(&shard->again, index);
+    return status;
+}
+
+static enum status ask(struct ask_port *port, size_t index, uint64_t token, struct bytes key,
                        int64_t deadline)
 {
     struct asking *asking = (struct asking *)port;
-    if (shard == PORT_BY_KEY)
-        shard = ring_pick(asking->ring, key);
-    CHECK(shard < port->shards);
-    return link_asker_ask(asking->shards[shard].link, clock_read(asking->owner->clock).mono, token,
-                          key, deadline);
+    if (index == PORT_BY_KEY)
+        index = ring_pick(asking->ring, key);
+    CHECK(index < port->shards);
+    struct shard *shard = &asking->shards[index];
+    const int64_t now = clock_read(asking->owner->clock).mono;
+    if (shard->is_remote)
+        return ask_remote(shard, now, token, key, deadline);
+    return link_asker_ask(shard->link, now, token, key, deadline);
 }
 
 static bool is_open(const struct ask_port *port)
@@ -59,32 +79,79 @@ static uint64_t name_session(void *owner)
     return name;
 }
 
-static void on_answer(void *shard, uint64_t token, const struct answer *answer)
+static void tell_answer(struct shard *shard, uint64_t token, const struct answer *answer)
 {
-    const struct port_owner *owner = ((struct shard *)shard)->asking->owner;
+    const struct port_owner *owner = shard->asking->owner;
+    if (shard->is_remote)
+        token = again_forget(&shard->again, (uint32_t)token);
     owner->kind->on_answer(owner->stage, clock_read(owner->clock), token, answer);
 }
 
-static void on_event(void *shard, enum link_event event)
+static void tell_failure(struct shard *shard, uint64_t token, enum status status)
 {
-    const struct port_owner *owner = ((struct shard *)shard)->asking->owner;
-    port_log_event(owner, ((struct shard *)shard)->name, event);
-    if (event == LINK_LOST && owner->kind->on_notice != NULL)
-        owner->kind->on_notice(owner->stage, clock_read(owner->clock), NOTICE_LOST);
+    tell_answer(shard, token, &(struct answer){.status = status});
 }
 
-/* ---- what the reactor calls ---- */
+static void on_answer(void *shard, uint64_t token, const struct answer *answer)
+{
+    tell_answer(shard, token, answer);
+}
+
+static void on_lost_ask(void *owner, uint64_t token)
+{
+    struct shard *shard = owner;
+    const int64_t now = clock_read(shard->asking->owner->clock).mono;
+    if (!shard->is_remote || !again_wait(&shard->again, (uint32_t)token, now))
+        tell_failure(shard, token, STATUS_AWAY);
+}
+
+static void on_event(void *owner, enum link_event event, uint64_t theirs)
+{
+    struct shard *shard = owner;
+    const struct port_owner *port = shard->asking->owner;
+    port_log_event(port, shard->name, event, theirs, ring_digest(shard->asking->ring),
+                   &shard->logged_at);
+    if (event == LINK_LOST && port->kind->on_notice != NULL)
+        port->kind->on_notice(port->stage, clock_read(port->clock), NOTICE_LOST);
+}
+
+/* ---- opening and closing ---- */
 
 static struct reactor_socket *open_socket(struct reactor_sockets *sockets,
-                                          const struct port_shard *shard, struct error *error)
+                                          const struct port_shard *shard, bool is_bulk,
+                                          struct error *error)
 {
     const struct transport_setup setup = {
         .side = TRANSPORT_ASKS,
         .address = shard->address,
+        .is_bulk = is_bulk,
         .keys = shard->server_key ? sockets->keys : NULL,
         .server_key = shard->server_key,
     };
     return reactor_socket_open(sockets, &setup, 1, error);
+}
+
+static bool open_shard(struct asking *asking, struct shard *shard, struct reactor_sockets *sockets,
+                       const struct port_shard *setup, struct error *error)
+{
+    shard->asking = asking;
+    shard->name = memory_copy_text(setup->name);
+    shard->is_remote = address_scheme(setup->address) != ADDRESS_INPROC;
+    again_init(&shard->again);
+    shard->link = link_asker_create(&(struct link_asker_settings){
+        .ring = ring_digest(asking->ring),
+        .heartbeat = shard->is_remote,
+        .has_lane = shard->is_remote,
+        .random = name_session,
+        .owner = shard,
+        .on_answer = on_answer,
+        .on_lost_ask = on_lost_ask,
+        .on_event = on_event,
+    });
+    shard->socket = open_socket(sockets, setup, false, error);
+    if (shard->socket != NULL && shard->is_remote)
+        shard->lane = open_socket(sockets, setup, true, error);
+    return shard->socket != NULL && (shard->lane != NULL || !shard->is_remote);
 }
 
 struct ask_port *port_ask_create(struct reactor_sockets *sockets, struct port_owner *owner,
@@ -96,25 +163,9 @@ struct ask_port *port_ask_create(struct reactor_sockets *sockets, struct port_ow
     asking->owner = owner;
     asking->ring = port_ring_create(owner, shards, count);
     asking->shards = memory_alloc(count, sizeof *asking->shards);
-    for (size_t i = 0; i < count; i++) {
-        struct shard *shard = &asking->shards[i];
-        shard->asking = asking;
-        shard->name = memory_copy_text(shards[i].name);
-        shard->is_remote = address_scheme(shards[i].address) != ADDRESS_INPROC;
-        shard->link = link_asker_create(&(struct link_asker_settings){
-            .ring = ring_digest(asking->ring),
-            .heartbeat = shard->is_remote,
-            .random = name_session,
-            .owner = shard,
-            .on_answer = on_answer,
-            .on_event = on_event,
-        });
-        shard->socket = open_socket(sockets, &shards[i], error);
-        if (shard->socket == NULL) {
+    for (size_t i = 0; i < count && port != NULL; i++)
+        if (!open_shard(asking, &asking->shards[i], sockets, &shards[i], error))
             port_ask_destroy(&port);
-            return NULL;
-        }
-    }
     return port;
 }
 
@@ -124,9 +175,12 @@ void port_ask_destroy(struct ask_port **port)
     if (asking == NULL)
         return;
     for (size_t i = 0; i < asking->port.shards; i++) {
-        if (asking->shards[i].link != NULL) /* creation got that far */
-            link_asker_destroy(&asking->shards[i].link);
-        free(asking->shards[i].name);
+        struct shard *shard = &asking->shards[i];
+        if (shard->link == NULL) /* creation did not get that far */
+            continue;
+        link_asker_destroy(&shard->link);
+        again_fini(&shard->again);
+        free(shard->name);
     }
     free(asking->shards);
     ring_destroy(&asking->ring);
@@ -134,53 +188,89 @@ void port_ask_destroy(struct ask_port **port)
     *port = NULL;
 }
 
-static bool take_message(struct shard *shard, int64_t now)
+/* ---- what the reactor calls ---- */
+
+static bool take_message(struct shard *shard, struct reactor_socket *socket, int64_t now)
 {
     struct transport_message message;
-    if (!reactor_socket_receive(shard->socket, &message))
+    if (!reactor_socket_receive(socket, &message))
         return false;
-    link_asker_receive(shard->link, now, message.first_frame, message.values, message.value_count);
-    reactor_socket_release(shard->socket);
+    (socket == shard->lane ? link_asker_receive_lane : link_asker_receive)(
+        shard->link, now, message.first_frame, message.values, message.value_count);
+    reactor_socket_release(socket);
     return true;
 }
 
-static bool send_batches(struct shard *shard, int64_t now)
+static bool send_batches(struct shard *shard, struct reactor_socket *socket, int64_t now)
 {
+    const bool is_lane = socket == shard->lane;
     bool moved = false;
-    for (struct batch *batch; (batch = link_asker_flush(shard->link, now)) != NULL; moved = true) {
-        const enum transport_result result = reactor_socket_send(shard->socket, 0, batch);
+    for (struct batch *batch;
+         (batch = (is_lane ? link_asker_flush_lane : link_asker_flush)(shard->link, now)) != NULL;
+         moved = true) {
+        const enum transport_result result = reactor_socket_send(socket, 0, batch);
         batch_clear(batch);
         if (result != TRANSPORT_SENT)
-            link_asker_lose(shard->link, now);
+            (is_lane ? link_asker_lose_lane : link_asker_lose)(shard->link, now);
     }
     return moved;
 }
 
 /* Where the peer has just gone, its session ends now and not when its silence is noticed; where it
  * has just come, it is greeted now and not when the retry is due. */
-static void follow_connection(struct shard *shard, int64_t now)
+static void follow_connections(struct shard *shard, int64_t now)
 {
     const bool is_connected = reactor_socket_is_connected(shard->socket);
-    if (is_connected == shard->was_connected)
-        return;
-    shard->was_connected = is_connected;
-    if (is_connected)
-        link_asker_hurry(shard->link, now);
-    else
+    const bool lane_is_connected = reactor_socket_is_connected(shard->lane);
+    if (!is_connected && shard->was_connected)
         link_asker_lose(shard->link, now);
+    if (!lane_is_connected && shard->lane_was_connected)
+        link_asker_lose_lane(shard->link, now);
+    if ((is_connected && !shard->was_connected) ||
+        (lane_is_connected && !shard->lane_was_connected))
+        link_asker_hurry(shard->link, now);
+    shard->was_connected = is_connected;
+    shard->lane_was_connected = lane_is_connected;
+}
+
+/* Asks once more what was in flight when the session ended, or says that it cannot be. */
+static void ask_again(struct shard *shard, int64_t now, int64_t *wake)
+{
+    struct again_due due;
+    uint32_t overdue;
+    while (link_asker_is_open(shard->link) && again_take(&shard->again, &due)) {
+        const enum status status =
+            link_asker_ask(shard->link, now, due.index, due.key, due.deadline);
+        if (status != STATUS_VALUE)
+            tell_failure(shard, due.index, status);
+    }
+    while (again_take_overdue(&shard->again, now, &overdue))
+        tell_failure(shard, overdue, STATUS_AWAY);
+    *wake = clock_earlier(*wake, shard->again.give_up_at);
+}
+
+static bool move_shard(struct shard *shard, int64_t now, int64_t *wake)
+{
+    bool moved = take_message(shard, shard->socket, now);
+    if (shard->is_remote) {
+        moved |= take_message(shard, shard->lane, now);
+        follow_connections(shard, now);
+    }
+    *wake = clock_earlier(*wake, link_asker_tick(shard->link, now));
+    if (shard->is_remote) {
+        ask_again(shard, now, wake);
+        moved |= send_batches(shard, shard->lane, now);
+    }
+    moved |= send_batches(shard, shard->socket, now);
+    return moved;
 }
 
 bool port_ask_move(struct ask_port *port, int64_t now, int64_t *wake)
 {
     struct asking *asking = (struct asking *)port;
     bool moved = false;
-    for (size_t i = 0; i < port->shards; i++) {
-        struct shard *shard = &asking->shards[i];
-        moved |= take_message(shard, now);
-        follow_connection(shard, now);
-        *wake = clock_earlier(*wake, link_asker_tick(shard->link, now));
-        moved |= send_batches(shard, now);
-    }
+    for (size_t i = 0; i < port->shards; i++)
+        moved |= move_shard(&asking->shards[i], now, wake);
     return moved;
 }
 

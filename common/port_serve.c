@@ -14,6 +14,8 @@ struct serving {
     struct link_server *link;
     struct reactor_socket *socket;
     bool is_encrypted;
+    uint64_t ring;     /* its digest */
+    int64_t logged_at; /* mono ns: see port_log_event */
 };
 
 /* ---- what the stage calls ---- */
@@ -33,10 +35,12 @@ static void on_ask(void *serving, const struct return_address *from, struct byte
     owner->kind->on_ask(owner->stage, clock_read(owner->clock), from, key, deadline);
 }
 
-static void on_event(void *serving, uint64_t peer, enum link_event event)
+static void on_event(void *owner, uint64_t peer, enum link_event event, uint64_t theirs)
 {
+    struct serving *serving = owner;
     (void)peer; /* a number that means nothing to a reader */
-    port_log_event(((struct serving *)serving)->owner, ((struct serving *)serving)->address, event);
+    port_log_event(serving->owner, serving->address, event, theirs, serving->ring,
+                   &serving->logged_at);
 }
 
 /* ---- what the reactor calls ---- */
@@ -60,8 +64,9 @@ struct serve_port *port_serve_create(struct reactor_sockets *sockets, struct por
     serving->address = memory_copy_text(shards[own].address);
     serving->socket = socket;
     serving->is_encrypted = setup.keys != NULL;
+    serving->ring = ring_digest(ring);
     serving->link = link_server_create(&(struct link_server_settings){
-        .ring = ring_digest(ring),
+        .ring = serving->ring,
         .needs_heartbeat = address_scheme(shards[own].address) != ADDRESS_INPROC,
         .owner = serving,
         .on_ask = on_ask,

@@ -48,6 +48,9 @@ static void encode(struct batch *batch, const struct record *record)
         batch_add_reset(batch);
         batch->frame.data[batch->frame.size - 1] = (char)record->version;
         break;
+    case RECORD_LANE:
+        batch_add_lane(batch, record->session);
+        break;
     case RECORD_ASK:
         batch_add_ask(batch, record->id, record->remaining_ms, record->key);
         break;
@@ -115,8 +118,9 @@ static void on_answer(void *owner, uint64_t token, const struct answer *answer)
     play->waiting--;
 }
 
-static void on_asker_event(void *owner, enum link_event event)
+static void on_asker_event(void *owner, enum link_event event, uint64_t theirs)
 {
+    (void)theirs;
     struct play *play = owner;
     CHECK(event != LINK_LOST || play->waiting == 0);
 }
@@ -130,8 +134,9 @@ static void on_ask(void *owner, const struct return_address *from, struct bytes 
         play->held[play->held_count++] = *from;
 }
 
-static void on_server_event(void *owner, uint64_t peer, enum link_event event)
+static void on_server_event(void *owner, uint64_t peer, enum link_event event, uint64_t theirs)
 {
+    (void)theirs;
     (void)owner;
     (void)event;
     CHECK(peer < PEERS);

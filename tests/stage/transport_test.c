@@ -47,9 +47,13 @@ static struct pair connect_pair(const char *address)
     struct error error = {""};
     struct pair pair = {.context = zmq_ctx_new()};
 
-    pair.server = transport_open(pair.context, TRANSPORT_SERVES, address, &error);
+    pair.server = transport_open(
+        pair.context, &(struct transport_setup){.side = TRANSPORT_SERVES, .address = address},
+        &error);
     assert_string_equal(error.text, "");
-    pair.asker = transport_open(pair.context, TRANSPORT_ASKS, address, &error);
+    pair.asker = transport_open(
+        pair.context, &(struct transport_setup){.side = TRANSPORT_ASKS, .address = address},
+        &error);
     assert_string_equal(error.text, "");
     send_from_asker(&pair);
     struct transport_message message = receive(pair.server);

@@ -54,8 +54,9 @@ static void on_answer(void *owner, uint64_t token, const struct answer *answer)
         f->asked_again = ask(f, token + 1);
 }
 
-static void on_event(void *owner, enum link_event event)
+static void on_event(void *owner, enum link_event event, uint64_t theirs)
 {
+    (void)theirs;
     struct fixture *f = owner;
     f->events[f->event_count++] = event;
 }

@@ -80,8 +80,9 @@ static void on_answer(void *owner, uint64_t token, const struct answer *answer)
     assert_true(bytes_are_equal(bytes, (struct bytes){key, sizeof key}));
 }
 
-static void on_asker_event(void *owner, enum link_event event)
+static void on_asker_event(void *owner, enum link_event event, uint64_t theirs)
 {
+    (void)theirs;
     struct pair *pair = owner;
     pair->opened += event == LINK_OPENED;
     pair->lost += event == LINK_LOST;
@@ -115,8 +116,9 @@ static void on_ask(void *owner, const struct return_address *from, struct bytes 
         answer_held(pair, pair->held_count - 1);
 }
 
-static void on_server_event(void *owner, uint64_t peer, enum link_event event)
+static void on_server_event(void *owner, uint64_t peer, enum link_event event, uint64_t theirs)
 {
+    (void)theirs;
     (void)owner;
     (void)event;
     assert_int_equal(peer, PEER);

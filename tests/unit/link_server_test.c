@@ -48,8 +48,9 @@ static void on_ask(void *owner, const struct return_address *from, struct bytes 
         link_server_answer(f->server, from, &none);
 }
 
-static void on_event(void *owner, uint64_t peer, enum link_event event)
+static void on_event(void *owner, uint64_t peer, enum link_event event, uint64_t theirs)
 {
+    (void)theirs;
     struct fixture *f = owner;
     (void)peer;
     f->events[f->event_count++] = event;
