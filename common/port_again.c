@@ -123,7 +123,8 @@ bool again_take_overdue(struct again *again, int64_t now, uint32_t *index)
     for (uint32_t i = again->first_waiting; i != NONE; before = i, i = again->asks[i].next) {
         if (now >= again->asks[i].give_up_at) {
             take_out(again, before, i);
-            again->give_up_at = now; /* there may be more */
+            if (again->first_waiting != NONE)
+                again->give_up_at = now; /* there may be more */
             *index = i;
             return true;
         }
