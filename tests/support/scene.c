@@ -204,7 +204,22 @@ struct scene *scene_create(size_t reactors)
     scene->fakes[INSPECTOR].script = (struct script){.on_answer = gather_text};
     log_init(&scene->log, 2, LOG_ERROR, false);
     scene->context = zmq_ctx_new();
+    CHECK(zmq_ctx_set(scene->context, ZMQ_IO_THREADS, 2) ==
+          0); /* as the host does for such links */
     return scene;
+}
+
+void scene_serve_at(struct scene *scene, size_t stage, const char *address)
+{
+    scene->instances[stage].serves = address;
+}
+
+void scene_leave_client_alone(struct scene *scene)
+{
+    scene->instances[RELAY].process = scene->instances[ORIGIN].process = 1;
+    scene->placement[0].count = 0;
+    place(scene, 0, CLIENT);
+    place(scene, 0, INSPECTOR);
 }
 
 void scene_destroy(struct scene **scene)

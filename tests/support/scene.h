@@ -36,6 +36,7 @@ struct fake {
     const char *unready; /* reason, or NULL */
     size_t asks, answers, failures, notices, turns, destroyed;
     struct return_address kept; /* an ask that is answered later */
+    void *own;                  /* a script's */
 };
 
 struct scene {
@@ -61,6 +62,12 @@ struct scene {
  * passes everything on; an origin answers with the key. Tests change the scripts. */
 struct scene *scene_create(size_t reactors);
 void scene_destroy(struct scene **scene);
+
+/* Lets a stage (RELAY or ORIGIN) serve elsewhere than over inproc. The text outlives the scene. */
+void scene_serve_at(struct scene *scene, size_t stage, const char *address);
+
+/* RELAY and ORIGIN are in another process, which the test plays. One reactor. */
+void scene_leave_client_alone(struct scene *scene);
 
 /* Runs until scene_end. False, with `error` set, where a reactor could not be created. */
 bool scene_run(struct scene *scene);
