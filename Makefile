@@ -19,7 +19,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test test-asan test-tsan test-fresh fuzz bench
+.PHONY: all run run-split test test-asan test-tsan test-fresh fuzz bench
 .PHONY: format check-format check-layers lint clean help FORCE
 
 all:
@@ -27,6 +27,7 @@ all:
 # What each goal needs, as groups of scripts/deps; a file as a goal may need anything the tests do.
 needs-all          := build
 needs-run          := build run
+needs-run-split    := build run
 needs-test         := build test
 needs-test-asan    := build test sanitize
 needs-test-tsan    := build test sanitize

@@ -7,6 +7,10 @@ all: $(WEIR)
 run: $(WEIR)
 	$(Q)scripts/run $(WEIR)
 
+## make run-split      the same with a process for each stage
+run-split: $(WEIR)
+	$(Q)scripts/run $(WEIR) tests/topologies/process-per-stage.yml
+
 ## make test           build and run every test; ONLY=regex runs those whose name matches
 test: $(WEIR) $(TESTS) $(PROGRAMS) $(FUZZERS)
 	$(Q)WEIR_BINARY=$(CURDIR)/$(WEIR) WEIR_VARIANT=$(VARIANT) WEIR_TOPOLOGIES=tests/topologies \
