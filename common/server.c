@@ -81,6 +81,8 @@ void server_measure(const struct server *server, struct metrics *metrics)
                     counters->refused_clients);
     metrics_counter(metrics, NAMED("refused_total"), refused, "reason=\"waiting\"",
                     counters->refused_waiting);
+    metrics_counter(metrics, NAMED("refused_total"), refused, "reason=\"output\"",
+                    counters->refused_output);
     metrics_counter(metrics, NAMED("late_answers_total"),
                     "Answers that came when nobody waited for them any more.", NULL,
                     counters->late_answers);

@@ -8,11 +8,15 @@
  * answers arrive in. At most max_parallel requests are in progress, the next max_waiting wait for
  * their turn in a queue, and those beyond are answered STATUS_BUSY. At most SERVER_PIPELINE
  * requests of one connection are unanswered or unwritten: beyond that, and while the client does
- * not read its responses, nothing more is read from it. Responses leave in one write a connection
- * and turn; values by reference are written from where they lie.
+ * not read its responses or SERVER_HELD bytes of them wait for an earlier one, nothing more is read
+ * from it. Responses leave in one write a connection and turn; values by reference are written from
+ * where they lie. All else that waits to be sent is bounded over all connections together by
+ * SERVER_MAX_HELD: the connection that would go beyond is closed.
  *
  * A request that the client no longer waits for, because it has gone, counts as in progress until
- * its answer comes or its time is over, for its work is still being done.
+ * its answer comes or its time is over, for its work is still being done. A client that closes
+ * looks like one that only has nothing more to say, and behind its last request nothing is read
+ * from it: that it has gone shows when its response is written, within the request's timeout.
  *
  * Runs in its reactor's thread only; never blocks. */
 #ifndef WEIR_SERVER_H
@@ -26,9 +30,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SERVER_PIPELINE                                                                            \
-    128 /* requests of one connection, and so also taken from it in one turn                       \
-         */
+#define SERVER_PIPELINE 128                         /* requests of one connection */
+#define SERVER_HELD     ((size_t)64 * 1024)         /* bytes; what was asked for comes on top */
+#define SERVER_MAX_HELD ((size_t)256 * 1024 * 1024) /* bytes of all connections together */
 
 /* Past a request's deadline the stages it asked are given this long to answer for themselves: they
  * know what became of it. */

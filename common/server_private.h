@@ -18,6 +18,7 @@
 #include <uv.h>
 
 #define SERVER_READ_SIZE    65536         /* bytes, at once from one connection */
+#define SERVER_TURN         32            /* requests taken from one connection at a time */
 #define SERVER_SPARES       64            /* output buffers kept for the next turn */
 #define SERVER_SPARE_SIZE   16384         /* bytes; larger ones are given back */
 #define SERVER_LINGER       (1 * SECOND)  /* for the client to read and close as well */
@@ -62,10 +63,11 @@ struct server_connection {
     struct server_write *write; /* what the system has not taken yet; NULL: nothing */
     size_t unsent;              /* bytes, when last looked at; SIZE_MAX: never */
     size_t dropped;             /* bytes, LINGER */
+    size_t held;                /* its part of the server's, when last counted */
 };
 
 struct server_counters {
-    uint64_t connections_total, refused_clients, refused_waiting, late_answers;
+    uint64_t connections_total, refused_clients, refused_waiting, refused_output, late_answers;
 };
 
 struct server {
@@ -83,6 +85,7 @@ struct server {
 
     struct server_connection *connections, *touched;
     size_t clients, refused; /* connections of either kind */
+    size_t held;             /* bytes of our own that wait to be sent, over all connections */
     struct server_requests requests;
     struct server_admission admission;
     struct wheel request_timers, connection_timers;
@@ -123,6 +126,7 @@ void server_connection_expire_all(struct server *server, int64_t now);
 static inline bool server_connection_may_take(const struct server_connection *connection)
 {
     return connection->phase == CONNECTION_OPEN && !connection->write &&
+           connection->held < SERVER_HELD &&
            server_pipeline_depth(&connection->pipeline) < SERVER_PIPELINE;
 }
 
