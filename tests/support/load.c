@@ -18,6 +18,7 @@
 
 #define CLIENTS_MAX 256
 #define SAMPLES_MAX 65536
+#define CALM        200   /* values with no failure between them: normal service */
 #define TICK        5     /* ms: the longest that the generator sleeps */
 #define HANGS       15000 /* ms beyond its deadline: the request hangs */
 
@@ -325,6 +326,20 @@ bool load_wait(struct load *load, size_t values, size_t outages, int64_t deadlin
             return there;
         nanosleep(&pause, NULL);
     }
+}
+
+int load_wait_normal(struct load *load, int64_t deadline)
+{
+    int64_t begun = deadline_now(), last = begun, failure;
+
+    do {
+        load_forget(load);
+        if (!load_wait(load, CALM, 0, deadline))
+            return -1;
+        failure = load_tally(load).last_failure;
+        last = failure ? failure : last;
+    } while (failure && deadline_left(deadline) > 0);
+    return failure ? -1 : (int)(last - begun);
 }
 
 char *load_copy_wrong(struct load *load)

@@ -49,6 +49,10 @@ void load_forget(struct load *load);
 /* Waits until `values` and `outages` (503, 504) have come since then, that many or more. */
 bool load_wait(struct load *load, size_t values, size_t outages, int64_t deadline);
 
+/* Waits until nothing but values comes, for a while. Returns how many milliseconds from now the
+ * last outage came, or -1 when there is no end of them before the deadline. */
+int load_wait_normal(struct load *load, int64_t deadline);
+
 /* A copy, for the caller to free, of the first wrong thing since the start: NULL while all is
  * right. A request that nobody answers is one, once it is late beyond all patience. */
 char *load_copy_wrong(struct load *load);

@@ -11,8 +11,6 @@
 #include <string.h>
 #include <time.h>
 
-#define CALM 200 /* values without a failure between them: normal service */
-
 int split_setup(void **state)
 {
     struct split *split = calloc(1, sizeof *split);
@@ -177,20 +175,12 @@ void split_expect_right(const struct split *split, struct load *load)
 
 int split_expect_normal_within(const struct split *split, struct load *load, int milliseconds)
 {
-    int64_t begun = deadline_now(), last = begun, deadline = deadline_in(PATIENCE);
-    struct load_tally tally;
+    int took = load_wait_normal(load, deadline_in(PATIENCE));
 
-    do {
-        load_forget(load);
-        if (!load_wait(load, CALM, 0, deadline))
-            split_fail(split, "no values any more");
-        tally = load_tally(load);
-        last = tally.last_failure ? tally.last_failure : last;
-    } while (tally.last_failure != 0 && deadline_left(deadline) > 0);
     split_expect_right(split, load);
-    if (last - begun > milliseconds)
-        split_fail(split, "normal after %d ms, not within %d", (int)(last - begun), milliseconds);
-    return (int)(last - begun);
+    if (took < 0 || took > milliseconds)
+        split_fail(split, "normal after %d ms (-1: never), not within %d", took, milliseconds);
+    return took;
 }
 
 void split_fail(const struct split *split, const char *format, ...)

@@ -1,0 +1,221 @@
+#include "pair.h"
+
+#include "deadline.h"
+#include "http_client.h"
+#include "scrape.h"
+#include "temp_dir.h"
+#include "trouble.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const char common[] = "stages:\n"
+                             "  http:\n"
+                             "    kind: http-frontend\n"
+                             "    listen: 127.0.0.1:0\n"
+                             "    asks: cache\n"
+                             "    timeout: 1500ms\n"
+                             "  cache:\n"
+                             "    kind: cache\n"
+                             "    serves: tcp://" HOSTS_FAR ":7000\n"
+                             "    asks: redis\n"
+                             "    expiry: 100ms\n"
+                             "%s"
+                             "  redis: {kind: redis-fetcher, serves: inproc://redis}\n"
+                             "processes:\n";
+
+_Noreturn void pair_fail(const struct pair *p, const char *format, ...)
+{
+    char message[1024], *edge = p->edge ? weir_process_copy_log(p->edge) : NULL;
+    char *store = p->store ? weir_process_copy_log(p->store) : NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    print_error("log of edge:\n%slog of store:\n%s", edge ? edge : "", store ? store : "");
+    free(edge);
+    free(store);
+    fail_msg("%s", message);
+    abort();
+}
+
+int pair_setup(void **state)
+{
+    struct pair *p = calloc(1, sizeof *p);
+    const char *why;
+
+    if (!p)
+        trouble("no memory for two hosts");
+    *state = p;
+    p->hosts = hosts_create(&why);
+    if (!p->hosts) {
+        print_message("%s\n", why);
+        return 0;
+    }
+    p->directory = temp_dir_create();
+    hosts_enter(p->hosts, HOST_FAR);
+    p->redis = redis_server_start();
+    hosts_leave(p->hosts);
+    return 0;
+}
+
+int pair_teardown(void **state)
+{
+    struct pair *p = *state;
+    int code = (p->edge ? weir_process_stop(p->edge) : 0);
+
+    if (p->store && code == 0)
+        code = weir_process_stop(p->store);
+    if (code != 0)
+        print_error("a process ended with %d on SIGTERM (-1: not at all)\n", code);
+    weir_process_destroy(&p->edge);
+    weir_process_destroy(&p->store);
+    redis_server_destroy(&p->redis);
+    temp_dir_destroy(&p->directory);
+    hosts_destroy(&p->hosts);
+    free(p);
+    return code;
+}
+
+/* Makes a pair of keys in directory `name` and returns the public one, for the caller to free. */
+static char *make_keys(const struct pair *p, const char *name)
+{
+    struct blob directory = {0}, key = {0};
+    const char *flags[] = {"--make-keys", NULL, NULL};
+
+    blob_append_format(&directory, "%s/%s", p->directory, name);
+    flags[1] = blob_text(&directory);
+    if (weir_process_run(flags, NULL, &key) != 0)
+        trouble("no keys: %s", blob_text(&key));
+    key.data[strcspn(key.data, "\n")] = '\0';
+    blob_fini(&directory);
+    return key.data;
+}
+
+/* Writes the topology: encrypted, with only the edge's public key allowed; or in clear. Each
+ * process has its keys in a directory of its name, those of the edge from `edge_keys`. */
+static char *write_topology(const struct pair *p, const char *file, const char *edge_keys,
+                            const char *edge_public, const char *store_public)
+{
+    struct blob text = {0};
+    char *path;
+
+    blob_append_format(&text, common, edge_keys ? "" : "    insecure: true\n");
+    blob_append_text(&text, "  edge:\n    reactors: [[http]]\n");
+    if (edge_keys)
+        blob_append_format(&text, "    key_file: %s/%s/secret.key\n    public_key: %s\n",
+                           p->directory, edge_keys, edge_public);
+    blob_append_text(&text, "  store:\n    reactors: [[cache, redis]]\n");
+    if (edge_keys)
+        blob_append_format(&text,
+                           "    key_file: %s/store/secret.key\n    public_key: %s\n"
+                           "    allow_file: %s/allowed\n",
+                           p->directory, store_public, p->directory);
+    path = temp_dir_write(p->directory, file, blob_text(&text));
+    blob_fini(&text);
+    return path;
+}
+
+static struct weir_process *start_on(const struct pair *p, enum host host, const char *topology,
+                                     const char *process)
+{
+    struct blob url = {0};
+    struct weir_process *weir;
+
+    blob_append_format(&url, "redis+unix://%s", redis_server_socket(p->redis));
+    hosts_enter(p->hosts, host);
+    weir = weir_process_start(blob_text(&url),
+                              &(struct weir_settings){.topology = topology, .process = process});
+    hosts_leave(p->hosts);
+    blob_fini(&url);
+    return weir;
+}
+
+double pair_metric(const struct pair *p, const char *name)
+{
+    double sum;
+
+    hosts_enter(p->hosts, HOST_NEAR);
+    sum = scrape_sum(weir_process_admin_port(p->edge), name, "stage=\"http\"");
+    hosts_leave(p->hosts);
+    return sum;
+}
+
+void pair_wait_away(const struct pair *p, int links)
+{
+    struct timespec pause = {.tv_nsec = 2000000};
+    int64_t deadline = deadline_in(PATIENCE);
+
+    while (pair_metric(p, "weir_links_away") != links) {
+        if (deadline_left(deadline) == 0)
+            pair_fail(p, "there are not %d links away", links);
+        nanosleep(&pause, NULL);
+    }
+}
+
+void pair_start(struct pair *p, bool is_encrypted)
+{
+    char *edge = make_keys(p, "edge"), *store = make_keys(p, "store"), *topology;
+
+    free(temp_dir_write(p->directory, "allowed", edge));
+    topology = write_topology(p, "topology.yml", is_encrypted ? "edge" : NULL, edge, store);
+    p->store = start_on(p, HOST_FAR, topology, "store");
+    p->edge = start_on(p, HOST_NEAR, topology, "edge");
+    pair_wait_away(p, 0);
+    hosts_enter(p->hosts, HOST_NEAR);
+    if (!weir_process_wait_ready(p->edge, deadline_in(PATIENCE)))
+        pair_fail(p, "the edge is not ready");
+    hosts_leave(p->hosts);
+    free(topology);
+    free(edge);
+    free(store);
+}
+
+static void read_line(const char *path, char *line, int size)
+{
+    FILE *file = fopen(path, "r");
+
+    if (!file || !fgets(line, size, file))
+        trouble("cannot read %s", path);
+    fclose(file);
+    line[strcspn(line, "\n")] = '\0';
+}
+
+char *pair_start_stranger(struct pair *p)
+{
+    char *stranger = make_keys(p, "stranger"), *topology, store[128];
+    struct blob path = {0};
+
+    blob_append_format(&path, "%s/store/public.key", p->directory);
+    read_line(blob_text(&path), store, sizeof store);
+    blob_fini(&path);
+    topology = write_topology(p, "stranger.yml", "stranger", stranger, store);
+    weir_process_stop(p->edge);
+    weir_process_destroy(&p->edge);
+    p->edge = start_on(p, HOST_NEAR, topology, "edge");
+    free(topology);
+    return stranger;
+}
+
+int pair_get(const struct pair *p, const char *target, struct blob *body)
+{
+    struct http_response response;
+    struct http_client *client;
+    int status;
+
+    hosts_enter(p->hosts, HOST_NEAR);
+    client = http_client_open(weir_process_http_port(p->edge));
+    hosts_leave(p->hosts);
+    if (!http_client_request(client, HTTP_GET, target) ||
+        http_client_read(client, HTTP_GET, deadline_in(PATIENCE), &response) != HTTP_RESPONSE)
+        pair_fail(p, "no answer");
+    status = response.status;
+    if (body)
+        blob_append(body, response.body.data, response.body.length);
+    http_response_fini(&response);
+    http_client_close(&client);
+    return status;
+}
