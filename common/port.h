@@ -43,7 +43,7 @@ void port_ask_destroy(struct ask_port **port);
  * to when the port next wants a round (mono ns). */
 bool port_ask_move(struct ask_port *port, int64_t now, int64_t *wake);
 
-/* Whether no shard at all has a session. */
+/* Whether all shards are in other processes, and none of them has a session. */
 bool port_ask_is_away(const struct ask_port *port);
 
 void port_ask_measure(const struct ask_port *port, struct metrics *metrics);

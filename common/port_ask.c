@@ -284,7 +284,11 @@ static size_t count_away(const struct asking *asking)
 
 bool port_ask_is_away(const struct ask_port *port)
 {
-    return count_away((const struct asking *)port) == port->shards;
+    const struct asking *asking = (const struct asking *)port;
+    for (size_t i = 0; i < port->shards; i++)
+        if (!asking->shards[i].is_remote || link_asker_is_open(asking->shards[i].link))
+            return false;
+    return true;
 }
 
 void port_ask_measure(const struct ask_port *port, struct metrics *metrics)

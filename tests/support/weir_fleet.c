@@ -188,7 +188,8 @@ struct weir_fleet *weir_fleet_start(const char *url, const char *topology, const
     if (!weir_fleet_wait_ready(fleet, deadline_in(PATIENCE))) {
         struct blob logs = {0};
         weir_fleet_append_logs(fleet, &logs);
-        trouble("a process of the fleet does not become ready:\n%s", blob_text(&logs));
+        fputs(blob_text(&logs), stderr);
+        trouble("a process of the fleet does not become ready");
     }
     return fleet;
 }
@@ -255,8 +256,8 @@ void weir_fleet_append_logs(const struct weir_fleet *fleet, struct blob *text)
 {
     for (size_t i = 0; i < fleet->count; i++) {
         char *log = fleet->processes[i] ? weir_process_copy_log(fleet->processes[i]) : NULL;
-        blob_append_format(text, "log of %s:\n%s", fleet->names[i] ? fleet->names[i] : "weir",
-                           log ? log : "");
+        blob_append_format(text, "log of %s:\n", fleet->names[i] ? fleet->names[i] : "weir");
+        blob_append_text(text, log ? log : "");
         free(log);
     }
 }
