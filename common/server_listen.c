@@ -120,6 +120,9 @@ void server_open(struct server *server)
 {
     if (!server->listener)
         return;
+    uv_os_fd_t descriptor;
+    if (uv_fileno((uv_handle_t *)server->listener, &descriptor) == 0)
+        listener_prepare(descriptor);
     int result = uv_listen(server->listener, LISTENER_BACKLOG, on_client);
     server->is_listening = result == 0;
     if (server->is_listening)
