@@ -9,6 +9,7 @@
 #include "common/memory.h"
 #include "common/reactor.h"
 #include "common/transport_handover.h"
+#include "common/version.h"
 
 #include <czmq.h>
 #include <limits.h>
@@ -290,7 +291,7 @@ static bool run(struct host *host, struct error *error)
     block_signals(&before); /* every thread started from here on inherits this */
     const bool is_up = start_guard(host, error) && start_workers(host, error);
     if (is_up) {
-        log_write(host->log, LOG_INFO, "host", "started",
+        log_write(host->log, LOG_INFO, "host", "started", LOG_TEXT("version", WEIR_VERSION),
                   LOG_TEXT("topology", host->topology->file),
                   LOG_TEXT("process", name_of(host->topology)),
                   LOG_NUMBER("reactors", (int64_t)host->topology->reactor_count));

@@ -36,7 +36,7 @@ struct server *server_create(const struct stage_setup *setup, const struct serve
     wheel_init(&server->request_timers, now);
     wheel_init(&server->connection_timers, now);
     server_admission_init(&server->admission, limits->max_parallel, limits->max_waiting);
-    if (!server_listen_init(server, setup->listener, error))
+    if (!server_listen_init(server, setup, error))
         server_destroy(&server);
     return server;
 }

@@ -102,8 +102,8 @@ struct server_limits server_limits_of(const struct settings *settings);
 
 struct server;
 
-/* Takes over setup->listener. max_clients is clamped to what descriptors the process may have, and
- * that is logged. NULL and an error text on failure. */
+/* Takes over setup->listener. max_clients is lowered to its part of the descriptors that the
+ * process may have, and that is logged. NULL and an error text on failure. */
 struct server *server_create(const struct stage_setup *setup, const struct server_limits *limits,
                              const struct server_protocol *protocol, void *owner,
                              struct error *error);

@@ -24,7 +24,7 @@
 #define SERVER_LINGER       (1 * SECOND)  /* for the client to read and close as well */
 #define SERVER_LINGER_BYTES (1024 * 1024) /* of its input dropped meanwhile */
 #define SERVER_MAX_REFUSED  128           /* connections being told that they are too many */
-#define SERVER_DESCRIPTORS  128           /* kept from clients, for all else in the process */
+#define SERVER_DESCRIPTORS  256           /* kept from clients, for all else in the process */
 
 enum connection_phase {
     CONNECTION_OPEN,   /* takes requests */
@@ -85,7 +85,8 @@ struct server {
 
     struct server_connection *connections, *touched;
     size_t clients, refused; /* connections of either kind */
-    size_t held;             /* bytes of our own that wait to be sent, over all connections */
+    size_t max_refused;
+    size_t held; /* bytes of our own that wait to be sent, over all connections */
     struct server_requests requests;
     struct server_admission admission;
     struct wheel request_timers, connection_timers;
@@ -99,7 +100,8 @@ struct server {
 
 /* ---- server_listen.c ---- */
 
-bool server_listen_init(struct server *server, int descriptor, struct error *error);
+bool server_listen_init(struct server *server, const struct stage_setup *setup,
+                        struct error *error);
 void server_listen_close(struct server *server);
 
 /* ---- server_connection.c ---- */

@@ -22,6 +22,7 @@ struct weir_settings {
     const char *cache;
     const char *drain_timeout;      /* NULL: the default */
     const char *redis;              /* NULL: likewise */
+    const char *descriptors;        /* how many it may have open; NULL: as many as we */
     const char *const *flags;       /* ends with NULL; NULL for none */
     const char *const *environment; /* NAME=VALUE, ends with NULL; NULL for none */
 };
