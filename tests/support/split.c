@@ -5,6 +5,7 @@
 #include "temp_dir.h"
 #include "trouble.h"
 
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,6 +131,28 @@ long split_memory(const struct split *split, const char *name)
     if (file)
         fclose(file);
     return kib;
+}
+
+/* The second number of a schedstat is the time that the thread stood in a run queue, in ns. */
+int64_t split_starved(const struct split *split, const char *name)
+{
+    char path[64];
+    long long ns, sum = 0;
+    int id = (int)weir_process_id(weir_fleet_process(split->fleet, name));
+    glob_t threads;
+
+    snprintf(path, sizeof path, "/proc/%d/task/*/schedstat", id);
+    if (glob(path, 0, NULL, &threads) != 0)
+        return 0;
+    for (size_t i = 0; i < threads.gl_pathc; i++) {
+        FILE *file = fopen(threads.gl_pathv[i], "r");
+        if (file && fscanf(file, "%*d %lld", &ns) == 1)
+            sum += ns;
+        if (file)
+            fclose(file);
+    }
+    globfree(&threads);
+    return sum / 1000000;
 }
 
 int split_get(const struct split *split, const char *name, const char *target, struct blob *body)

@@ -49,6 +49,11 @@ void split_signal(struct split *split, const char *name, int signal);
 /* The memory in use by the process, in KiB. */
 long split_memory(const struct split *split, const char *name);
 
+/* For how long, in milliseconds since it was started, threads of the process could have run and the
+ * machine ran others instead: what a busy machine adds to a time, and is not weir's to answer for.
+ * 0 where the system does not tell. */
+int64_t split_starved(const struct split *split, const char *name);
+
 /* GETs `target` from the front end of `name` and returns the status; `body` gets what came. */
 int split_get(const struct split *split, const char *name, const char *target, struct blob *body);
 
