@@ -196,6 +196,20 @@ void split_expect_right(const struct split *split, struct load *load)
         split_fail(split, "%s", wrong);
 }
 
+void split_expect_unharmed(const struct split *split, struct load *load, size_t values,
+                           const char *whom)
+{
+    struct load_tally tally = load_tally(load);
+
+    if (!load_wait(load, tally.values + values, 0, deadline_in(PATIENCE)))
+        split_fail(split, "%s: no more values", whom);
+    split_expect_right(split, load);
+    tally = load_tally(load);
+    if (tally.unavailable + tally.late + tally.broken > 0)
+        split_fail(split, "%s: %zu 503, %zu 504, %zu broken connections", whom, tally.unavailable,
+                   tally.late, tally.broken);
+}
+
 int split_expect_normal_within(const struct split *split, struct load *load, int milliseconds)
 {
     int took = load_wait_normal(load, deadline_in(PATIENCE));

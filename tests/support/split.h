@@ -67,6 +67,11 @@ long long split_reads(const struct split *split);
 /* Fails the test with what the load found wrong, if it did. */
 void split_expect_right(const struct split *split, struct load *load);
 
+/* So many more values come, and nothing but values came since the load began or was told to forget:
+ * fails the test with the name of whom it is about. */
+void split_expect_unharmed(const struct split *split, struct load *load, size_t values,
+                           const char *whom);
+
 /* Waits until the load is answered with nothing but values, and fails unless that was so within
  * `milliseconds` from now. Returns how long it took. */
 int split_expect_normal_within(const struct split *split, struct load *load, int milliseconds);
