@@ -37,7 +37,8 @@ static void on_client(uv_stream_t *listener, int status)
         complain(server, status);
         return;
     }
-    struct server_connection *connection = memory_alloc(1, sizeof(*connection));
+    struct server_connection *connection =
+        memory_alloc(1, sizeof(*connection) + server->protocol->session_size);
     connection->server = server;
     if (server->is_unix)
         uv_pipe_init(server->loop, &connection->uv.pipe, 0);

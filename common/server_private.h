@@ -15,6 +15,7 @@
 #include "common/server_pipeline.h"
 #include "common/wheel.h"
 
+#include <stddef.h>
 #include <uv.h>
 
 #define SERVER_READ_SIZE    65536         /* bytes, at once from one connection */
@@ -62,10 +63,11 @@ struct server_connection {
     struct server_write *write; /* what the system has not taken yet; NULL: nothing */
     size_t unsent;              /* bytes, when last looked at; SIZE_MAX: never */
     size_t dropped;             /* bytes, LINGER */
+    max_align_t session[];      /* the protocol's */
 };
 
 struct server_counters {
-    uint64_t connections_total, refused_clients, refused_waiting, late_answers;
+    uint64_t connections_total, refused_clients, refused_waiting, late_answers, closed_output;
 };
 
 struct server {
@@ -118,6 +120,12 @@ void server_connection_end(struct server_connection *connection);
 void server_connection_close(struct server_connection *connection);
 
 void server_connection_expire_all(struct server *server, int64_t now);
+
+/* The protocol's memory of it, or NULL. */
+static inline void *server_connection_session(struct server_connection *connection)
+{
+    return connection->server->protocol->session_size > 0 ? connection->session : NULL;
+}
 
 /* Whether another request may be taken. */
 static inline bool server_connection_may_take(const struct server_connection *connection)

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/topology.h"
+#include "common/version.h"
 #include "stages/arguments.h"
 #include "stages/registry.h"
 
@@ -14,7 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define VERSION    "0.1.0"
 #define EXIT_USAGE 2
 
 extern char **environ; /* declared by no header of macOS */
@@ -119,7 +119,7 @@ static int act(const struct arguments *arguments)
         return say(&text);
     }
     if (arguments->action == ARGUMENTS_VERSION) {
-        buffer_append_text(&text, "weir " VERSION "\n");
+        buffer_append_text(&text, "weir " WEIR_VERSION "\n");
         return say(&text);
     }
     topology = load(arguments, &error);
