@@ -62,7 +62,8 @@ struct topology_draft *topology_parse(const char *file, const char *text, size_t
 
 /* Sets `setting` of the only stage of that kind to `value`, as if the file said so; `origin`
  * ("--expiry", "WEIR_EXPIRY") stands for file and line in messages. Where there is no such stage,
- * one is added to the first reactor if `may_add`; several are an error that names them. */
+ * one is added to the first reactor if `may_add`, to ask what the front ends there ask; several are
+ * an error that names them. */
 bool topology_override(struct topology_draft *draft, const char *kind, const char *setting,
                        const char *value, const char *origin, bool may_add, struct error *error);
 
