@@ -28,7 +28,9 @@ ifeq ($(VARIANT),fuzz)
 fuzz: $(FUZZERS)
 	$(Q)for fuzzer in $(FUZZERS); do \
 	    found=$(B)/found/$${fuzzer##*/}; mkdir -p $$found; echo "== $${fuzzer##*/}"; \
+	    words=tests/fuzz/dictionaries/$${fuzzer##*/}; \
 	    $$fuzzer -max_total_time=$(SECONDS_EACH) -artifact_prefix=$(B)/ \
+	        $$([ ! -f $$words ] || echo -dict=$$words) \
 	        $$found tests/fuzz/corpus/$${fuzzer##*/} || exit 1; \
 	done
 else

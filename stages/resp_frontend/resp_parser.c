@@ -203,12 +203,18 @@ static size_t take_quoted(struct resp_parser *parser, struct bytes rest)
     return is_closed ? at + 1 : 0;
 }
 
+/* Redis ends a word at fewer kinds of space than it skips between words. */
+static bool ends_word(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+}
+
 /* Takes one word off the line; its bytes go to `unquoted`. Returns the bytes it takes, 0 on error.
  */
 static size_t take_word(struct resp_parser *parser, struct bytes rest)
 {
     size_t at = 0;
-    while (at < rest.size && !is_space(rest.data[at])) {
+    while (at < rest.size && !ends_word(rest.data[at])) {
         if (rest.data[at] == '"' || rest.data[at] == '\'') {
             size_t quoted = take_quoted(parser, (struct bytes){rest.data + at, rest.size - at});
             return quoted > 0 ? at + quoted : 0;
@@ -216,17 +222,6 @@ static size_t take_word(struct resp_parser *parser, struct bytes rest)
         put(parser, rest.data[at++]);
     }
     return at;
-}
-
-/* The words lie one behind the other in `unquoted`, which moves while it grows: where each begins
- * is known by the sizes alone, and set in the end. */
-static void place_words(struct resp_parser *parser)
-{
-    const char *at = parser->unquoted.data;
-    for (size_t i = 0; i < parser->count; i++) {
-        parser->arguments[i].data = at;
-        at += parser->arguments[i].size;
-    }
 }
 
 static enum resp_parse take_inline(struct resp_parser *parser, struct bytes input)
@@ -241,6 +236,7 @@ static enum resp_parse take_inline(struct resp_parser *parser, struct bytes inpu
         line.size--;
 
     parser->unquoted.size = 0;
+    buffer_reserve(&parser->unquoted, line.size + 1); /* no word is longer unquoted: it stays put */
     while (line.size > 0) {
         if (is_space(line.data[0])) {
             line = (struct bytes){line.data + 1, line.size - 1};
@@ -250,10 +246,10 @@ static enum resp_parse take_inline(struct resp_parser *parser, struct bytes inpu
         size_t taken = take_word(parser, line);
         if (taken == 0)
             return bad(parser, "unbalanced quotes in request");
-        add_argument(parser, (struct bytes){NULL, parser->unquoted.size - before});
+        add_argument(
+            parser, (struct bytes){parser->unquoted.data + before, parser->unquoted.size - before});
         line = (struct bytes){line.data + taken, line.size - taken};
     }
-    place_words(parser);
     return RESP_READY;
 }
 
