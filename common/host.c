@@ -3,16 +3,17 @@
 #include "common/host.h"
 
 #include "common/check.h"
-#include "common/host_limits.h"
 #include "common/listener.h"
 #include "common/memory.h"
 #include "common/reactor.h"
 #include "common/transport_handover.h"
 
 #include <czmq.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
+#include <sys/resource.h>
 #include <uv.h>
 
 /* czmq.h brings syslog.h, whose macros hide the levels of log.h. */
@@ -217,6 +218,21 @@ static void wait_for_end(struct host *host, const sigset_t *unblocked)
 
 /* ---- the whole ---- */
 
+/* As many open files as the system lets us have: each client takes one, and libzmq ends the process
+ * when it finds none left. Where this fails, the limit stays as it was. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+#if defined(__APPLE__) && defined(OPEN_MAX)
+    if (limit.rlim_cur > OPEN_MAX)
+        limit.rlim_cur = OPEN_MAX; /* macOS refuses more, whatever the hard limit says */
+#endif
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /* Signals are main's; those that a faulty instruction raises stay with its thread. */
 static void block_signals(sigset_t *before)
 {
@@ -251,7 +267,7 @@ int host_run(const struct topology *topology,
 {
     struct host host = {.topology = topology, .log = log};
     signal(SIGPIPE, SIG_IGN);
-    host_limits_raise();
+    raise_file_limit();
     if (sodium_init() < 0) {
         error_set(error, "the system has no random numbers");
         return EXIT_FAILURE;

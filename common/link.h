@@ -11,8 +11,8 @@
  * LINK_RETRY_FIRST, doubling to LINK_RETRY_MOST (less a random part of up to a quarter, so that
  * askers do not come back in step). Batches of another session are counted and dropped.
  *
- * RESET is sent by servers alone, in a batch by itself that names the session it ends and takes no
- * sequence; only an asker that still is in that session heeds it.
+ * RESET is sent by servers alone, in a batch by itself that names the session it ends and whose
+ * sequence means nothing; only an asker that still is in that session heeds it.
  *
  * Credit: WELCOME says how many asks may be outstanding; an ask's credit comes back with its answer
  * or with the session's end, never with the asker's own timeout. A server answers every ask exactly

@@ -53,7 +53,7 @@ static bool parse_tcp(const char *text, struct endpoint *endpoint, struct error 
             .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
         };
         struct addrinfo *found;
-        if (port_size <= 5 && atoi(colon + 1) <= 65535 &&
+        if (port_size <= 5 && strtoul(colon + 1, NULL, 10) <= 65535 &&
             getaddrinfo(host, colon + 1, &hints, &found) == 0) {
             memcpy(&endpoint->address, found->ai_addr, found->ai_addrlen);
             endpoint->size = found->ai_addrlen;

@@ -31,8 +31,8 @@ struct reactor_setup {
     void *owner;
 };
 
-/* Creates the stages, serving sides before asking sides. NULL on error. To be called, as run and
- * destroy, in the reactor's own thread. */
+/* Creates the stages, serving sides before asking sides. NULL on error. This, run and destroy are
+ * never called by two threads at once. */
 struct reactor *reactor_create(const struct reactor_setup *setup, struct error *error);
 
 /* Returns after reactor_stop. */

@@ -66,33 +66,39 @@ static int hex_digit(char byte)
     return byte >= 'A' && byte <= 'F' ? byte - 'A' + 10 : -1;
 }
 
-/* The byte that the escape at the front of `part` stands for; 0: not an escape, or %00. */
-static char decode_escape(struct bytes part)
+/* Takes one byte, or the escape that stands for one; 0: a malformed escape, or %00. */
+static char take_decoded(struct bytes *rest)
 {
-    int high = part.size >= 3 ? hex_digit(part.data[1]) : -1;
-    int low = part.size >= 3 ? hex_digit(part.data[2]) : -1;
+    char byte = rest->data[0];
+    size_t size = 1;
 
-    return high < 0 || low < 0 ? 0 : (char)(high * 16 + low);
+    if (byte == '%') {
+        int high = rest->size >= 3 ? hex_digit(rest->data[1]) : -1;
+        int low = rest->size >= 3 ? hex_digit(rest->data[2]) : -1;
+        if (high < 0 || low < 0)
+            return 0;
+        byte = (char)(high * 16 + low);
+        size = 3;
+    }
+    rest->data += size;
+    rest->size -= size;
+    return byte;
 }
 
-static bool decode(struct bytes part, char **decoded, struct error *error)
+/* A text of its own, or NULL. */
+static char *decode(struct bytes part, struct error *error)
 {
     char *text = memory_alloc(part.size + 1, 1);
-    size_t size = 0;
 
-    while (part.size > 0) {
-        size_t step = part.data[0] == '%' ? 3 : 1;
-        text[size] = step == 1 ? part.data[0] : decode_escape(part);
+    for (size_t size = 0; part.size > 0; size++) {
+        text[size] = take_decoded(&part);
         if (text[size] == 0) {
             free(text);
-            return error_set(error, "holds a %% that begins no escape (write %%25), or holds %%00");
+            error_set(error, "holds a %% that begins no escape (write %%25), or holds %%00");
+            return NULL;
         }
-        size++;
-        part.data += step;
-        part.size -= step;
     }
-    *decoded = text;
-    return true;
+    return text;
 }
 
 /* A decimal number from `least` to `most`, without a sign or a leading zero. */
@@ -124,9 +130,9 @@ static bool parse_user(struct redis_url *url, struct bytes *rest, struct error *
     if (take_byte(&behind, '@'))
         return error_set(error, "holds a second @: within user and password it is written %%40");
     user = take_until(&both, ":");
-    if (user.size > 0 && !decode(user, &url->user, error))
+    if (user.size > 0 && !(url->user = decode(user, error)))
         return false;
-    return !take_byte(&both, ':') || decode(both, &url->password, error);
+    return !take_byte(&both, ':') || (url->password = decode(both, error)) != NULL;
 }
 
 static bool is_host(struct bytes host, const char *marks)
@@ -186,7 +192,7 @@ static bool parse_unix(struct redis_url *url, struct bytes rest, struct error *e
 
     if (path.size == 0 || path.data[0] != '/')
         return error_set(error, "needs the whole path of a socket: redis+unix:///path");
-    if (!decode(path, &url->path, error))
+    if (!(url->path = decode(path, error)))
         return false;
     if (strlen(url->path) >= sizeof(address.sun_path))
         return error_set(error, "has a path that is too long for a socket (at most %zu bytes)",

@@ -83,7 +83,7 @@ static void clamp_clients(struct server *server)
 
 bool server_listen_init(struct server *server, int descriptor, struct error *error)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof(address);
     server->is_unix = getsockname(descriptor, (struct sockaddr *)&address, &size) == 0 &&
                       address.ss_family == AF_UNIX;

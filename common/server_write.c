@@ -45,7 +45,7 @@ static unsigned fill(uv_buf_t *buffers, struct bytes *runs, size_t most,
 {
     size_t count = server_output_runs(output, skip, runs, most);
     for (size_t i = 0; i < count; i++)
-        buffers[i] = uv_buf_init((char *)(uintptr_t)runs[i].data, (unsigned)runs[i].size);
+        buffers[i] = uv_buf_init((char *)runs[i].data, (unsigned)runs[i].size);
     return (unsigned)count;
 }
 

@@ -67,10 +67,19 @@ struct flights *flights_create(size_t max_fetches, size_t max_waiting, int64_t n
     return flights;
 }
 
+static void free_flight(struct flight *flight)
+{
+    while (flight->first) {
+        struct waiter *waiter = flight->first;
+        flight->first = waiter->next;
+        free(waiter);
+    }
+    free(flight);
+}
+
 void flights_destroy(struct flights **flights)
 {
     struct flights *destroyed = *flights;
-    struct return_address nobody;
 
     *flights = NULL;
     if (!destroyed)
@@ -78,9 +87,8 @@ void flights_destroy(struct flights **flights)
     for (uint32_t i = 0; i <= destroyed->bucket_mask; i++)
         while (destroyed->buckets[i]) {
             struct flight *flight = destroyed->buckets[i];
-            while (flights_leave(destroyed, flight, &nobody))
-                ;
-            flights_end(destroyed, &flight);
+            destroyed->buckets[i] = flight->chain;
+            free_flight(flight);
         }
     free(destroyed->seats);
     free(destroyed->buckets);

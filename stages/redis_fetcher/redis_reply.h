@@ -19,7 +19,7 @@
 enum redis_reply_kind {
     REPLY_MORE,    /* not yet: the next bytes are needed */
     REPLY_BULK,    /* `value`, or `text` where it is small */
-    REPLY_NIL,     /* */
+    REPLY_NIL,     /* there is no such key */
     REPLY_STATUS,  /* `text`: "OK" */
     REPLY_ERROR,   /* `text`: "WRONGTYPE Operation against …" */
     REPLY_OTHER,   /* whole, and of a kind that nothing we send is answered with */

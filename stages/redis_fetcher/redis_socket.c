@@ -36,8 +36,9 @@ struct redis_socket {
     int failure; /* libuv's error with the last address */
 
     uv_getaddrinfo_t lookup;
-    struct addrinfo *addresses;
-    size_t address_count, address_next; /* how many there are, and how many were tried */
+    struct addrinfo *addresses; /* owned */
+    struct addrinfo *next;      /* of them, to be tried next */
+    size_t untried;             /* of them */
 
     uv_connect_t connecting;
     uv_write_t writing;
@@ -139,7 +140,7 @@ static void on_closed(uv_handle_t *handle)
     socket->state = SOCKET_DEAD;
     if (!socket->owner)
         free_socket(socket);
-    else if (socket->address_next < socket->address_count)
+    else if (socket->untried > 0)
         try_address(socket);
     else
         socket->hooks->on_lost(socket->owner, uv_strerror(socket->failure));
@@ -178,14 +179,19 @@ static void on_connected(uv_connect_t *request, int status)
     socket->hooks->on_open(socket->owner);
 }
 
+/* Behind the last comes the first. */
+static struct addrinfo *address_after(struct redis_socket *socket, struct addrinfo *address)
+{
+    return address->ai_next ? address->ai_next : socket->addresses;
+}
+
 static void try_address(struct redis_socket *socket)
 {
-    size_t turns = (socket->attempt + socket->address_next++) % socket->address_count;
-    const struct addrinfo *address = socket->addresses;
+    struct addrinfo *address = socket->next;
     int failure;
 
-    while (turns-- > 0)
-        address = address->ai_next;
+    socket->next = address_after(socket, address);
+    socket->untried--;
     socket->state = SOCKET_CONNECTING;
     uv_tcp_init(socket->loop, &socket->as.tcp);
     socket->as.handle.data = socket;
@@ -204,12 +210,15 @@ static void on_found(uv_getaddrinfo_t *request, int status, struct addrinfo *add
         free_socket(socket);
         return;
     }
-    if (status < 0) {
-        socket->hooks->on_lost(socket->owner, uv_strerror(status));
+    if (status < 0 || !addresses) {
+        socket->hooks->on_lost(socket->owner, uv_strerror(status < 0 ? status : UV_EAI_NODATA));
         return;
     }
     for (; addresses; addresses = addresses->ai_next)
-        socket->address_count++;
+        socket->untried++;
+    socket->next = socket->addresses;
+    for (size_t turns = socket->attempt % socket->untried; turns > 0; turns--)
+        socket->next = address_after(socket, socket->next);
     try_address(socket);
     socket->hooks->on_found(socket->owner);
 }

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 /* Bytes read in one turn at most, so that a huge value does not keep the reactor from the rest. */
-#define SOCKET_TURN_BYTES (1024 * 1024)
+#define SOCKET_TURN_BYTES (256 * 1024)
 
 struct uv_loop_s;
 struct redis_socket;

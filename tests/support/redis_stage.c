@@ -53,8 +53,8 @@ static void on_tick(uv_timer_t *timer)
     (void)timer;
 }
 
-static void *create_stage(struct redis_stage *stage, const struct redis_stage_options *options,
-                          struct error *error)
+static bool create_stage(struct redis_stage *stage, const struct redis_stage_options *options,
+                         struct error *error)
 {
     struct stage_setup setup = {.name = "redis",
                                 .settings = &stage->settings,
@@ -73,7 +73,7 @@ static void *create_stage(struct redis_stage *stage, const struct redis_stage_op
     set(stage, "connections", NULL, options->connections ? options->connections : 1);
     set(stage, "timeout", NULL, REDIS_STAGE_TIMEOUT);
     stage->stage = redis_fetcher_kind.create(&setup, error);
-    return stage->stage;
+    return stage->stage != NULL;
 }
 
 static struct redis_stage *prepare(void)
@@ -116,7 +116,7 @@ struct error redis_stage_refusal(const struct redis_stage_options *options)
     struct redis_stage *stage = prepare();
     struct error error = {""};
 
-    assert_null(create_stage(stage, options, &error));
+    assert_false(create_stage(stage, options, &error));
     redis_stage_destroy(&stage);
     return error;
 }

@@ -224,6 +224,8 @@ static void test_late_answer_does_not_reach_the_next_ask_in_its_place(void **sta
     assert_int_equal(f.answers[1], 0);
     answer(&f, f.ids[1]);
     assert_int_equal(f.answers[1], 1);
+    answer(&f, f.ids[1] + (UINT64_C(1) << 32)); /* as the next ask in that place will be named */
+    assert_int_equal(f.answer_count, 2);
     link_asker_destroy(&f.asker);
 }
 
@@ -332,6 +334,15 @@ static void test_second_welcome_and_early_answer_end_the_session(void **state)
     batch_add_welcome(&batch, RING, 100);
     deliver(&f, &batch, f.session, ++f.sent);
     assert_lost_once(&f);
+    link_asker_destroy(&f.asker);
+
+    fixture_create(&f, false);
+    link_asker_tick(f.asker, f.now);
+    flush(&f);
+    for (int i = 0; i < 2; i++)
+        batch_add_welcome(&batch, RING, 100);
+    deliver(&f, &batch, f.session, ++f.sent);
+    assert_false(link_asker_is_open(f.asker));
     link_asker_destroy(&f.asker);
 
     fixture_create(&f, false);

@@ -552,6 +552,20 @@ static void test_peers_beyond_the_limit_are_dropped_unanswered(void **state)
     link_server_destroy(&f.server);
 }
 
+static void test_strangers_that_were_refused_take_no_place(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_create(&f);
+    link_server_open(f.server);
+    for (uint64_t peer = 0; peer < 2 * LINK_MAX_PEERS; peer++) {
+        struct batch batch = asks_of(1);
+        deliver_from(&f, peer, &batch, SESSION, 2);
+        assert_reset(&f, peer, SESSION);
+    }
+    link_server_destroy(&f.server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -578,6 +592,7 @@ int main(void)
         cmocka_unit_test(test_malformed_batch_ends_a_session_and_a_stranger_is_not_answered),
         cmocka_unit_test(test_flood_of_hellos_leaves_one_session),
         cmocka_unit_test(test_peers_beyond_the_limit_are_dropped_unanswered),
+        cmocka_unit_test(test_strangers_that_were_refused_take_no_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -166,6 +166,22 @@ static void test_size_alone_decides_whether_a_value_is_inline(void **state)
     batch_fini(&batch);
 }
 
+static void test_large_value_inline_is_malformed(void **state)
+{
+    (void)state;
+    static char bytes[VALUE_BY_REFERENCE - 1];
+    struct answer answer = {.status = STATUS_VALUE, .bytes = {bytes, sizeof bytes}};
+    struct batch batch = {0};
+    struct batch_reader reader;
+    batch_add_answer(&batch, 1, &answer);
+    batch_seal(&batch, 1, 1, 1);
+    assert_int_equal(read_batch(&reader, &batch), BATCH_READY);
+    buffer_append(&batch.frame, "", 1); /* one byte more, and the size that says so */
+    memcpy(batch.frame.data + MESSAGE_HEADER_SIZE + 18, "\0\40\0\0", 4);
+    assert_int_equal(read_batch(&reader, &batch), BATCH_MALFORMED);
+    batch_fini(&batch);
+}
+
 static void test_clear_releases_only_the_values_that_were_not_taken(void **state)
 {
     (void)state;
@@ -241,6 +257,11 @@ static void test_frames_must_match_the_records(void **state)
     assert_int_equal(batch_read(&reader, frame, NULL, 0), BATCH_MALFORMED);       /* missing */
     assert_int_equal(batch_read(&reader, frame, values, 2), BATCH_MALFORMED);     /* left over */
     assert_int_equal(batch_read(&reader, frame, values + 2, 1), BATCH_MALFORMED); /* other size */
+
+    /* A small value by reference: as a frame, it could pin a much larger buffer of the receiver. */
+    values[0]->bytes.size = 3;
+    memcpy(batch.frame.data + MESSAGE_HEADER_SIZE + 18, "\3\0\0\0", 4);
+    assert_int_equal(batch_read(&reader, frame, values, 1), BATCH_MALFORMED);
     for (size_t i = 0; i < 3; i++)
         value_release(&values[i]);
     batch_fini(&batch);
@@ -352,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_layout_is_as_documented),
         cmocka_unit_test(test_batch_without_records_is_a_header),
         cmocka_unit_test(test_size_alone_decides_whether_a_value_is_inline),
+        cmocka_unit_test(test_large_value_inline_is_malformed),
         cmocka_unit_test(test_clear_releases_only_the_values_that_were_not_taken),
         cmocka_unit_test(test_full_batch_is_still_a_batch),
         cmocka_unit_test(test_every_cut_and_every_addition_is_malformed),

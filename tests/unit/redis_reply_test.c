@@ -261,8 +261,8 @@ static void test_other_replies_are_bounded(void **state)
         size_t given = 0;
         give(reader, beginnings[i], strlen(beginnings[i]));
         memset(part, '1', sizeof(part));
-        for (size_t j = 0; i == 3 && j < sizeof(part); j += 4)
-            memcpy(part + j, ":1\r\n", 4);
+        for (size_t j = 0; i == 3 && j < sizeof(part); j++)
+            part[j] = ":1\r\n"[j % 4];
         while (redis_reply_next(reader, &reply) == REPLY_MORE) {
             give(reader, part, sizeof(part));
             given += sizeof(part);
@@ -282,7 +282,8 @@ static void test_a_long_error_is_cut(void **state)
 
     memset(text, 'x', sizeof(text));
     text[0] = '-';
-    memcpy(text + sizeof(text) - 2, "\r\n", 2);
+    text[sizeof(text) - 2] = '\r';
+    text[sizeof(text) - 1] = '\n';
     give(reader, text, sizeof(text));
     assert_int_equal(redis_reply_next(reader, &reply), REPLY_ERROR);
     assert_int_equal(reply.text.size, 128);

@@ -93,13 +93,14 @@ static void pass_time(struct run *run, int64_t ns)
 
 static void evict_from_model(struct run *run)
 {
-    struct model_entry *oldest = NULL;
+    size_t oldest = run->keys;
 
     for (size_t i = 0; i < run->keys; i++)
-        if (run->model[i].lives && (!oldest || run->model[i].read < oldest->read))
-            oldest = &run->model[i];
-    assert_non_null(oldest);
-    oldest->lives = false;
+        if (run->model[i].lives &&
+            (oldest == run->keys || run->model[i].read < run->model[oldest].read))
+            oldest = i;
+    assert_true(oldest < run->keys);
+    run->model[oldest].lives = false;
     run->living--;
 }
 
@@ -188,7 +189,7 @@ static void run_operations(uint64_t seed, struct table_limits limits, size_t key
     struct run *run = calloc(1, sizeof *run);
     size_t needed;
 
-    print_message("seed %llu, capacity %zu, max_bytes %zu\n", (unsigned long long)seed,
+    print_message("  seed %llu, capacity %zu, max_bytes %zu\n", (unsigned long long)seed,
                   limits.capacity, limits.max_bytes);
     *run = (struct run){.seed = seed,
                         .random = seed * 2654435761u + 88172645463325252u,

@@ -1,0 +1,62 @@
+/* The cache stage between a fake asker and a fake origin: messages in, messages out, and the time
+ * stands where the test puts it. */
+#ifndef WEIR_TESTS_CACHE_STAGE_H
+#define WEIR_TESTS_CACHE_STAGE_H
+
+#include "common/stage.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CACHE_STAGE_START    (1000 * SECOND) /* mono; boot and wall begin elsewhere */
+#define CACHE_STAGE_PATIENCE SECOND          /* what an asker waits unless it says otherwise */
+
+struct cache_stage;
+
+struct cache_stage_options { /* 0: the preset */
+    int64_t capacity, max_bytes, expiry, max_value_size, max_fetches, max_waiting;
+};
+
+struct cache_stage *cache_stage_create(const struct cache_stage_options *options);
+void cache_stage_destroy(struct cache_stage **stage);
+
+/* Lets time pass and ends a turn. Returns when the stage wants to be woken (mono ns). */
+int64_t cache_stage_pass(struct cache_stage *stage, int64_t ns);
+struct moment cache_stage_now(const struct cache_stage *stage);
+
+/* ---- towards the client ---- */
+
+/* Someone, known by `id`, asks for a key. */
+void cache_stage_ask(struct cache_stage *stage, uint64_t id, const char *key);
+void cache_stage_ask_bytes(struct cache_stage *stage, uint64_t id, struct bytes key,
+                           int64_t patience);
+
+/* The answer that `id` got since it last asked; NULL while there is none. A second one fails the
+ * test. */
+const struct answer *cache_stage_answer(const struct cache_stage *stage, uint64_t id);
+bool cache_stage_got(const struct cache_stage *stage, uint64_t id, const char *value);
+bool cache_stage_got_status(const struct cache_stage *stage, uint64_t id, enum status status);
+
+/* ---- towards the origin ---- */
+
+/* The keys fetched so far, 0 the first. */
+size_t cache_stage_fetches(const struct cache_stage *stage);
+struct bytes cache_stage_fetch_key(const struct cache_stage *stage, size_t fetch);
+int64_t cache_stage_fetch_deadline(const struct cache_stage *stage, size_t fetch);
+
+/* The origin answers a fetch. */
+void cache_stage_reply(struct cache_stage *stage, size_t fetch, const struct answer *answer);
+void cache_stage_reply_text(struct cache_stage *stage, size_t fetch, const char *value);
+void cache_stage_reply_status(struct cache_stage *stage, size_t fetch, enum status status);
+
+/* What the ask port says to the next fetches: STATUS_VALUE takes them. */
+void cache_stage_refuse(struct cache_stage *stage, enum status status);
+
+/* ---- beside ---- */
+
+int64_t cache_stage_metric(struct cache_stage *stage, const char *name);
+const char *cache_stage_unready(struct cache_stage *stage, bool port_is_open);
+bool cache_stage_is_drained(struct cache_stage *stage);
+
+#endif

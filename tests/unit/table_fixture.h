@@ -1,0 +1,78 @@
+/* A table in a test's hands: keys and values are texts, hashes follow from the keys, and time
+ * stands where the test puts it. */
+#ifndef WEIR_TESTS_TABLE_FIXTURE_H
+#define WEIR_TESTS_TABLE_FIXTURE_H
+
+#include "common/clock.h"
+#include "stages/cache/table.h"
+#include "tests/support/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define START (1000 * SECOND)
+#define ROOMY ((size_t)64 << 20) /* bytes: more than a test needs */
+
+static inline struct table *new_table(size_t capacity, size_t max_bytes, int64_t longest_life)
+{
+    struct table_limits limits = {capacity, max_bytes, longest_life};
+    size_t needed;
+    struct table *table = table_create(&limits, START, &needed);
+
+    assert_non_null(table);
+    return table;
+}
+
+/* FNV-1a: the table does not care how well a hash was made. */
+static inline uint32_t hash_of(struct bytes key)
+{
+    uint32_t hash = 2166136261;
+
+    for (size_t i = 0; i < key.size; i++)
+        hash = (hash ^ (unsigned char)key.data[i]) * 16777619;
+    return hash;
+}
+
+static inline bool store_bytes(struct table *table, struct bytes key, struct bytes value,
+                               int64_t expires, int64_t now)
+{
+    struct answer answer = {.status = STATUS_VALUE, .bytes = value};
+
+    return table_store(table, hash_of(key), key, &answer, expires, now);
+}
+
+static inline bool store(struct table *table, const char *key, const char *value, int64_t expires,
+                         int64_t now)
+{
+    return store_bytes(table, bytes_of_text(key), bytes_of_text(value), expires, now);
+}
+
+static inline bool find(struct table *table, const char *text, int64_t now, struct answer *answer)
+{
+    struct bytes key = bytes_of_text(text);
+
+    return table_find(table, hash_of(key), key, now, answer);
+}
+
+static inline bool holds(struct table *table, const char *key, const char *value, int64_t now)
+{
+    struct answer answer;
+
+    return find(table, key, now, &answer) && answer.status == STATUS_VALUE &&
+           bytes_are_equal(answer_bytes(&answer), bytes_of_text(value));
+}
+
+static inline bool lacks(struct table *table, const char *key, int64_t now)
+{
+    struct answer answer;
+
+    return !find(table, key, now, &answer);
+}
+
+static inline char *number_key(char text[16], int number)
+{
+    snprintf(text, 16, "key-%d", number);
+    return text;
+}
+
+#endif

@@ -1,0 +1,180 @@
+/* The table by itself: what goes when there is no room, and what is counted. */
+#include "tests/unit/table_fixture.h"
+
+#include <stdlib.h>
+
+static void test_the_least_recently_read_is_evicted(void **state)
+{
+    (void)state;
+    struct table *table = new_table(3, ROOMY, 60 * SECOND);
+    store(table, "a", "1", START + SECOND, START);
+    store(table, "b", "2", START + SECOND, START);
+    store(table, "c", "3", START + SECOND, START);
+    assert_true(holds(table, "a", "1", START));
+    store(table, "d", "4", START + SECOND, START);
+    assert_true(lacks(table, "b", START));
+    assert_true(holds(table, "a", "1", START));
+    assert_true(holds(table, "c", "3", START));
+    assert_true(holds(table, "d", "4", START));
+    assert_int_equal(table_counters(table)->evictions, 1);
+    table_destroy(&table);
+}
+
+static void test_the_capacity_is_never_exceeded(void **state)
+{
+    (void)state;
+    struct table *table = new_table(1, ROOMY, 60 * SECOND);
+    char text[16];
+    for (int i = 0; i < 1000; i++) {
+        assert_true(store(table, number_key(text, i), "v", START + SECOND, START));
+        assert_int_equal(table_entries(table), 1);
+        assert_true(holds(table, text, "v", START));
+    }
+    table_destroy(&table);
+}
+
+static void test_expired_entries_go_before_any_that_lives(void **state)
+{
+    (void)state;
+    struct table *table = new_table(3, ROOMY, 60 * SECOND);
+    store(table, "old", "1", START + 50 * SECOND, START);
+    store(table, "short", "2", START + SECOND, START);
+    store(table, "middle", "3", START + 30 * SECOND, START);
+    assert_true(holds(table, "short", "2", START + SECOND - MILLISECOND));
+    store(table, "new", "4", START + 50 * SECOND, START + SECOND);
+    assert_true(holds(table, "old", "1", START + SECOND));
+    assert_true(holds(table, "middle", "3", START + SECOND));
+    assert_int_equal(table_counters(table)->evictions, 0);
+    assert_int_equal(table_counters(table)->expirations, 1);
+    table_destroy(&table);
+}
+
+static void test_max_bytes_bounds_everything(void **state)
+{
+    (void)state;
+    size_t max_bytes = 1 << 20;
+    struct table *table = new_table(1000000, max_bytes, 60 * SECOND);
+    static char data[2000];
+    char text[16];
+    for (int i = 0; i < 50000; i++) {
+        struct bytes value = {data, (size_t)i * 7919 % sizeof data};
+        assert_true(
+            store_bytes(table, bytes_of_text(number_key(text, i)), value, START + SECOND, START));
+        assert_true(table_bytes(table) <= max_bytes);
+    }
+    assert_true(table_entries(table) > 500);
+    assert_false(lacks(table, text, START));
+    table_destroy(&table);
+}
+
+static void test_a_value_beyond_max_bytes_evicts_nothing(void **state)
+{
+    (void)state;
+    struct table *table = new_table(10, 1 << 20, 60 * SECOND);
+    char *data = calloc(1, 1 << 20);
+    store(table, "a", "1", START + SECOND, START);
+    assert_false(store_bytes(table, bytes_of_text("huge"), (struct bytes){data, 1 << 20},
+                             START + SECOND, START));
+    assert_true(holds(table, "a", "1", START));
+    free(data);
+    table_destroy(&table);
+}
+
+static void test_a_value_counts_until_its_last_reference_goes(void **state)
+{
+    (void)state;
+    struct table *table = new_table(1, ROOMY, 60 * SECOND);
+    struct answer answer;
+    char *data = calloc(1, 1 << 20);
+    size_t empty = table_bytes(table);
+    store_bytes(table, bytes_of_text("large"), (struct bytes){data, 1 << 20}, START + SECOND,
+                START);
+    assert_true(find(table, "large", START, &answer));
+    struct value *sent = value_share(answer.value);
+    store(table, "small", "1", START + SECOND, START);
+    assert_true(lacks(table, "large", START));
+    assert_true(table_bytes(table) > empty + (1 << 20));
+    value_release(&sent);
+    assert_true(table_bytes(table) < empty + (1 << 15));
+    free(data);
+    table_destroy(&table);
+}
+
+/* Slow readers hold what the table has given up: it must not be emptied for a room it cannot get.
+ */
+static void test_bytes_that_others_hold_empty_no_table(void **state)
+{
+    (void)state;
+    struct table *table = new_table(1000, 4 << 20, 60 * SECOND);
+    struct value *held[3];
+    struct answer answer;
+    char *data = calloc(1, 1 << 20), text[16];
+    for (int i = 0; i < 3; i++) {
+        store_bytes(table, bytes_of_text("large"), (struct bytes){data, 1 << 20}, START + SECOND,
+                    START);
+        assert_true(find(table, "large", START, &answer));
+        held[i] = value_share(answer.value);
+    }
+    store(table, "large", "no longer", START + SECOND, START);
+    for (int i = 0; i < 100; i++)
+        store(table, number_key(text, i), "v", START + SECOND, START);
+    assert_false(store_bytes(table, bytes_of_text("other"), (struct bytes){data, 1 << 20},
+                             START + SECOND, START));
+    for (int i = 0; i < 100; i++)
+        assert_true(holds(table, number_key(text, i), "v", START));
+    for (int i = 0; i < 3; i++)
+        value_release(&held[i]);
+    free(data);
+    table_destroy(&table);
+}
+
+static void test_max_bytes_for_nothing_is_refused(void **state)
+{
+    (void)state;
+    struct table_limits limits = {100000, 1000, 60 * SECOND};
+    size_t needed = 0;
+    assert_null(table_create(&limits, START, &needed));
+    assert_true(needed > 1000 && needed < 65536);
+    limits.max_bytes = 65536;
+    struct table *table = table_create(&limits, START, &needed);
+    assert_non_null(table);
+    assert_true(store(table, "a", "1", START + SECOND, START));
+    table_destroy(&table);
+}
+
+static void test_it_grows_and_gives_back(void **state)
+{
+    (void)state;
+    struct table *table = new_table(200000, ROOMY, 60 * SECOND);
+    size_t empty = table_bytes(table);
+    char text[16];
+    for (int i = 0; i < 100000; i++)
+        assert_true(
+            store(table, number_key(text, i), "v", START + (i % 8 ? 1 : 2) * SECOND, START));
+    for (int i = 0; i < 100000; i++)
+        assert_true(holds(table, number_key(text, i), "v", START));
+    assert_true(table_bytes(table) - empty < 100000 * (38 + 10 + 8 + 5));
+    assert_false(table_expire(table, START + SECOND, 100000));
+    for (int i = 0; i < 100000; i++)
+        assert_int_equal(holds(table, number_key(text, i), "v", START + SECOND), i % 8 == 0);
+    assert_false(table_expire(table, START + 2 * SECOND, 100000));
+    assert_true(table_bytes(table) - empty < 100000 * 5);
+    table_destroy(&table);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_least_recently_read_is_evicted),
+        cmocka_unit_test(test_the_capacity_is_never_exceeded),
+        cmocka_unit_test(test_expired_entries_go_before_any_that_lives),
+        cmocka_unit_test(test_max_bytes_bounds_everything),
+        cmocka_unit_test(test_a_value_beyond_max_bytes_evicts_nothing),
+        cmocka_unit_test(test_a_value_counts_until_its_last_reference_goes),
+        cmocka_unit_test(test_bytes_that_others_hold_empty_no_table),
+        cmocka_unit_test(test_max_bytes_for_nothing_is_refused),
+        cmocka_unit_test(test_it_grows_and_gives_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
