@@ -145,7 +145,7 @@ enum server_take resp_command_info(struct resp_call *call)
         if (command)
             put_command(call->reply, command, parent, is_resp3);
         else
-            resp_reply_null_array(call->reply, is_resp3);
+            resp_reply_null(call->reply, is_resp3);
     }
     return SERVER_REPLY;
 }

@@ -82,11 +82,6 @@ void resp_reply_null(struct buffer *out, bool is_resp3)
     buffer_append_text(out, is_resp3 ? "_\r\n" : "$-1\r\n");
 }
 
-void resp_reply_null_array(struct buffer *out, bool is_resp3)
-{
-    buffer_append_text(out, is_resp3 ? "_\r\n" : "*-1\r\n");
-}
-
 void resp_reply_verbatim(struct buffer *out, struct bytes text, bool is_resp3)
 {
     static const char format[] = "txt:";

@@ -24,7 +24,6 @@ void resp_reply_bulk_head(struct buffer *out, size_t size);
 void resp_reply_bulk_end(struct buffer *out);
 
 void resp_reply_null(struct buffer *out, bool is_resp3);
-void resp_reply_null_array(struct buffer *out, bool is_resp3);
 
 /* Lines of text for a person. */
 void resp_reply_verbatim(struct buffer *out, struct bytes text, bool is_resp3);

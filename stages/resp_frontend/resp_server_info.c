@@ -186,13 +186,16 @@ static size_t list_parameters(const struct resp_frontend *frontend,
     return count;
 }
 
-static bool is_wanted(const struct resp_call *call, const char *name)
+/* Whether it is asked for, and by which word: a name said outright is repeated as it was said. */
+static bool is_wanted(const struct resp_call *call, const char *name, struct bytes *as)
 {
     char pattern[2 * MAX_PARAMETER];
     for (size_t i = 2; i < call->count; i++) {
         const struct bytes word = call->arguments[i];
+        const bool is_name = resp_is_word(word, name);
+        *as = is_name ? word : bytes_of_text(name);
         snprintf(pattern, sizeof pattern, "%.*s", RESP_SHOWN(word, sizeof pattern - 1));
-        if (word.size < sizeof pattern && fnmatch(pattern, name, FNM_CASEFOLD) == 0)
+        if (is_name || (word.size < sizeof pattern && fnmatch(pattern, name, FNM_CASEFOLD) == 0))
             return true;
     }
     return false;
@@ -202,14 +205,18 @@ enum server_take resp_config_get(struct resp_call *call)
 {
     struct parameter parameters[MAX_PARAMETERS];
     const size_t count = list_parameters(call->frontend, parameters);
-    size_t wanted = 0;
-    for (size_t i = 0; i < count; i++)
-        if (is_wanted(call, parameters[i].name))
-            parameters[wanted++] = parameters[i];
-    resp_reply_map(call->reply, wanted, call->session->is_resp3);
-    for (size_t i = 0; i < wanted; i++) {
-        resp_reply_bulk_text(call->reply, parameters[i].name);
-        resp_reply_bulk_text(call->reply, parameters[i].value);
+    struct buffer found = {0};
+    struct bytes name;
+    size_t pairs = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_wanted(call, parameters[i].name, &name))
+            continue;
+        resp_reply_bulk(&found, name);
+        resp_reply_bulk_text(&found, parameters[i].value);
+        pairs++;
     }
+    resp_reply_map(call->reply, pairs, call->session->is_resp3);
+    buffer_append(call->reply, found.data, found.size);
+    buffer_fini(&found);
     return SERVER_REPLY;
 }

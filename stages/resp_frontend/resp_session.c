@@ -106,7 +106,7 @@ enum server_take resp_auth(struct resp_call *call)
 
 struct greeting {
     int64_t version; /* 0: not said */
-    const struct bytes *user, *password, *name;
+    const struct bytes *name;
 };
 
 static const char bad_name[] =
@@ -120,7 +120,7 @@ static bool is_name(struct bytes text)
     return is_name;
 }
 
-/* False: an error was replied. */
+/* Logs in where it says so. False: an error was replied. */
 static bool read_greeting(struct resp_call *call, struct greeting *greeting)
 {
     const struct bytes *arguments = call->arguments;
@@ -135,8 +135,9 @@ static bool read_greeting(struct resp_call *call, struct greeting *greeting)
     for (size_t i = 2; i < call->count; i++) {
         size_t behind = call->count - 1 - i;
         if (resp_is_word(arguments[i], "auth") && behind >= 2) {
-            greeting->user = &arguments[++i];
-            greeting->password = &arguments[++i];
+            if (!log_in(call, arguments[i + 1], arguments[i + 2]))
+                return false;
+            i += 2;
         } else if (resp_is_word(arguments[i], "setname") && behind >= 1) {
             greeting->name = &arguments[++i];
             if (!is_name(*greeting->name)) {
@@ -179,13 +180,11 @@ enum server_take resp_hello(struct resp_call *call)
     struct greeting greeting = {0};
     if (!read_greeting(call, &greeting))
         return SERVER_REPLY;
-    if (greeting.user && !log_in(call, *greeting.user, *greeting.password))
-        return SERVER_REPLY;
     if (!session->is_known)
         return resp_call_error(
             call, "NOAUTH HELLO must be called with the client already authenticated, otherwise "
-                  "the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the "
-                  "client and select the RESP protocol version at the same time");
+                  "the HELLO AUTH <user> <pass> option can be used to authenticate the client and "
+                  "select the RESP protocol version at the same time");
     if (greeting.name)
         resp_session_set_text(&session->name, *greeting.name);
     if (greeting.version != 0)

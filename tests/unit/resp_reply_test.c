@@ -43,19 +43,17 @@ static void test_versions(void **state)
 {
     (void)state;
     resp_reply_null(&out, false);
-    resp_reply_null_array(&out, false);
     resp_reply_verbatim(&out, bytes_of_text("abc"), false);
     resp_reply_array(&out, 2);
     resp_reply_set(&out, 2, false);
     resp_reply_map(&out, 2, false);
-    expect("$-1\r\n*-1\r\n$3\r\nabc\r\n*2\r\n*2\r\n*4\r\n");
+    expect("$-1\r\n$3\r\nabc\r\n*2\r\n*2\r\n*4\r\n");
     resp_reply_null(&out, true);
-    resp_reply_null_array(&out, true);
     resp_reply_verbatim(&out, bytes_of_text("abc"), true);
     resp_reply_array(&out, 2);
     resp_reply_set(&out, 2, true);
     resp_reply_map(&out, 2, true);
-    expect("_\r\n_\r\n=7\r\ntxt:abc\r\n*2\r\n~2\r\n%2\r\n");
+    expect("_\r\n=7\r\ntxt:abc\r\n*2\r\n~2\r\n%2\r\n");
 }
 
 int main(void)
