@@ -81,15 +81,24 @@ static enum server_take refuse_unknown(struct resp_call *call)
                            RESP_SHOWN(call->arguments[0], 128));
 }
 
-static enum server_take refuse_subcommand(struct resp_call *call)
+const char *resp_command_shout(const char *name, char out[RESP_MAX_NAME])
 {
-    char name[16];
-    size_t size = call->arguments[0].size; /* of a name in the table */
-    for (size_t i = 0; i < size; i++)
-        name[i] = (char)(lower(call->arguments[0].data[i]) - 'a' + 'A');
+    size_t size = 0;
+    for (; name[size] && size < RESP_MAX_NAME - 1; size++)
+        out[size] =
+            name[size] >= 'a' && name[size] <= 'z' ? (char)(name[size] - 'a' + 'A') : name[size];
+    out[size] = '\0';
+    return out;
+}
+
+static enum server_take refuse_subcommand(struct resp_call *call,
+                                          const struct resp_command *command)
+{
+    char name[RESP_MAX_NAME];
     call->frontend->counters.refused++;
-    return resp_call_error(call, "ERR unknown subcommand '%.*s'. Try %.*s HELP.",
-                           RESP_SHOWN(call->arguments[1], 128), (int)size, name);
+    return resp_call_error(call, "ERR unknown subcommand '%.*s'. Try %s HELP.",
+                           RESP_SHOWN(call->arguments[1], 128),
+                           resp_command_shout(command->name, name));
 }
 
 enum server_take resp_command_run(struct resp_call *call)
@@ -102,7 +111,7 @@ enum server_take resp_command_run(struct resp_call *call)
     if (command->subcommands && call->count > 1) {
         subcommand = resp_command_find(command->subcommands, call->arguments[1]);
         if (!subcommand)
-            return refuse_subcommand(call);
+            return refuse_subcommand(call, command);
     }
     const struct resp_command *chosen = subcommand ? subcommand : command;
     if (!is_arity_right(chosen, call->count))

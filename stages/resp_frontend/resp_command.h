@@ -24,6 +24,10 @@ const struct resp_command *resp_commands(void);
 const struct resp_command *resp_command_find(const struct resp_command *commands,
                                              struct bytes name);
 
+/* A name of the table in capitals; returns `out`. */
+#define RESP_MAX_NAME 16 /* bytes, with its NUL */
+const char *resp_command_shout(const char *name, char out[RESP_MAX_NAME]);
+
 /* Does the command at hand: checks that it exists, its arity and whether the client may, counts it
  * and hands it to its handler. */
 enum server_take resp_command_run(struct resp_call *call);

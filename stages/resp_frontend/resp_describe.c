@@ -290,9 +290,11 @@ enum server_take resp_help(struct resp_call *call)
 {
     const struct resp_command *command = resp_command_find(resp_commands(), call->arguments[0]);
     resp_reply_array(call->reply, 1 + 2 * count(command->subcommands));
+    char name[RESP_MAX_NAME];
     buffer_format(call->reply, "+%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:\r\n",
-                  command->name);
+                  resp_command_shout(command->name, name));
     for (const struct resp_command *at = command->subcommands; at->name; at++)
-        buffer_format(call->reply, "+%s\r\n+    %s\r\n", at->name, at->summary);
+        buffer_format(call->reply, "+%s\r\n+    %s\r\n", resp_command_shout(at->name, name),
+                      at->summary);
     return SERVER_REPLY;
 }

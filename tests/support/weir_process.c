@@ -47,9 +47,9 @@ static char *write_topology(const char *directory, const struct weir_settings *s
                        settings->cache ? settings->cache : "",
                        settings->redis ? settings->redis : patient_redis);
     if (settings->resp)
-        blob_append_format(
-            &text, "  resp: {kind: resp-frontend, listen: 127.0.0.1:0, asks: cache, %s, %s}\n",
-            patient_http, settings->resp);
+        blob_append_format(&text,
+                           "  resp: {kind: resp-frontend, listen: 127.0.0.1:0, asks: cache, %s}\n",
+                           settings->resp[0] ? settings->resp : patient_http);
     if (settings->drain_timeout)
         blob_append_format(&text, "drain_timeout: %s\n", settings->drain_timeout);
     blob_append_text(&text, "reactors:\n");
@@ -95,6 +95,8 @@ static bool is_listening(const char *log, void *context)
     weir->http_port = listening_port(log, "http");
     weir->admin_port = listening_port(log, "admin");
     weir->resp_port = listening_port(log, "resp");
+    if (weir->resp_port == 0)
+        weir->resp_port = listening_port(log, "resp-frontend"); /* added by a flag */
     return weir->http_port > 0 && weir->admin_port > 0 && (weir->resp_port > 0 || !weir->has_resp);
 }
 
@@ -113,7 +115,7 @@ struct weir_process *weir_process_start(const char *url, const struct weir_setti
     if (settings->url)
         arguments[4] = settings->url;
     weir->directory = temp_dir_create();
-    weir->has_resp = settings->resp != NULL;
+    weir->has_resp = settings->resp || settings->has_resp;
     if (!settings->topology)
         arguments[2] = written = write_topology(weir->directory, settings);
     for (const char *const *flag = settings->flags; flag && *flag; flag++)

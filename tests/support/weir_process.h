@@ -20,7 +20,8 @@ struct weir_settings {
     const char *topology; /* path of a file, used as it stands */
     const char *http;     /* NULL: a timeout that a busy machine never reaches */
     const char *cache;
-    const char *resp;               /* NULL: no such stage */
+    const char *resp;               /* NULL: no such stage; "": as for http */
+    bool has_resp;                  /* there is one for another reason */
     const char *drain_timeout;      /* NULL: the default */
     const char *redis;              /* NULL: likewise */
     const char *const *flags;       /* ends with NULL; NULL for none */

@@ -158,7 +158,7 @@ static void test_equal_bytes(void **state)
 
     world.random.state = world.seed;
     store(&world, p->redis);
-    pipeline_start(p, SETTINGS(.resp = "max_parallel: 1000", .cache = "capacity: 40"));
+    pipeline_start(p, SETTINGS(.resp = "", .cache = "capacity: 40"));
     redis = resp_client_open(redis_server_port(p->redis));
     weir = resp_client_open(weir_process_resp_port(p->weir));
     for (size_t round = 0; round < ROUNDS; round++) {

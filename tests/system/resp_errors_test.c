@@ -120,7 +120,7 @@ static void test_same_bytes_same_answers(void **state)
     struct pipeline *p = *state;
 
     store(p);
-    pipeline_start(p, SETTINGS(.resp = "idle_timeout: 1h"));
+    pipeline_start(p, SETTINGS(.resp = ""));
     COMPARE(p, cases, 0);
 }
 
@@ -130,7 +130,7 @@ static void test_cut_at_every_byte(void **state)
     struct pipeline *p = *state;
 
     store(p);
-    pipeline_start(p, SETTINGS(.resp = "idle_timeout: 1h"));
+    pipeline_start(p, SETTINGS(.resp = ""));
     COMPARE(p, cases, 1);
 }
 
@@ -139,7 +139,7 @@ static void test_strangers(void **state)
     struct pipeline *p = *state;
 
     store(p);
-    pipeline_start(p, SETTINGS(.resp = "password: secret"));
+    pipeline_start(p, SETTINGS(.resp = "password: secret, timeout: 20s"));
     pipeline_expect_value(p, "/hello", "world"); /* weir has connected; it stays so */
     redis_server_run(p->redis, "CONFIG SET requirepass secret");
     COMPARE(p, stranger_cases, 0);
