@@ -148,9 +148,9 @@ static void compare_replies(const struct pipeline *p, struct resp_client *redis,
     }
 }
 
-static void test_equal_bytes(void **state)
+/* `settings`: of a weir with a small cache, so that keys come and go. */
+static void compare(struct pipeline *p, const struct weir_settings *settings)
 {
-    struct pipeline *p = *state;
     const char *seed = getenv("RESP_SEED");
     struct world world = {.seed =
                               seed ? strtoull(seed, NULL, 10) : (unsigned long long)deadline_now()};
@@ -158,7 +158,7 @@ static void test_equal_bytes(void **state)
 
     world.random.state = world.seed;
     store(&world, p->redis);
-    pipeline_start(p, SETTINGS(.resp = "", .cache = "capacity: 40"));
+    pipeline_start(p, settings);
     redis = resp_client_open(redis_server_port(p->redis));
     weir = resp_client_open(weir_process_resp_port(p->weir));
     for (size_t round = 0; round < ROUNDS; round++) {
@@ -176,9 +176,28 @@ static void test_equal_bytes(void **state)
         blob_fini(&world.keys[i]);
 }
 
+static void test_equal_bytes(void **state)
+{
+    compare(*state, SETTINGS(.resp = "", .cache = "capacity: 40"));
+}
+
+/* The keys of one command lie in several shards, which answer in any order. */
+static void test_equal_bytes_from_shards(void **state)
+{
+    static const char *const flags[] = {"--resp", "127.0.0.1:0", "--capacity", "40", NULL};
+    const char *directory = getenv("WEIR_TOPOLOGIES");
+    char path[512];
+
+    snprintf(path, sizeof path, "%s/sharded.yml", directory ? directory : "tests/topologies");
+    compare(*state, SETTINGS(.topology = path, .has_resp = true, .flags = flags));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {PIPELINE_TEST(test_equal_bytes)};
+    const struct CMUnitTest tests[] = {
+        PIPELINE_TEST(test_equal_bytes),
+        PIPELINE_TEST(test_equal_bytes_from_shards),
+    };
 
     return PIPELINE_RUN("resp differential", tests);
 }
