@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <zmq.h>
 
 /* A ROUTER names its peers by five bytes of its own making: a zero and a counter. */
@@ -17,6 +18,7 @@
 struct transport {
     void *socket;
     enum transport_side side;
+    bool is_local;         /* both ends are in this process */
     zmq_msg_t first;       /* the first frame of the message received last */
     struct value **values; /* its further frames */
     size_t value_count;    /* of them */
@@ -67,6 +69,7 @@ struct transport *transport_open(void *context, enum transport_side side, const 
     struct transport *transport = memory_alloc(1, sizeof *transport);
     transport->socket = socket;
     transport->side = side;
+    transport->is_local = strncmp(address, "inproc://", strlen("inproc://")) == 0;
     zmq_msg_init(&transport->first);
     return transport;
 }
@@ -138,14 +141,17 @@ static void on_value_sent(void *data, void *hint)
     value_release(&value);
 }
 
-/* Takes over the reference. Without memory the frame stays empty: the peer finds the batch
- * malformed and the sequence broken, and the session ends. */
-static void make_value_frame(zmq_msg_t *frame, struct value **value)
+/* Takes over the reference. Within a process the frame is the value itself, and so it stays one
+ * value wherever it goes; to others go its bytes. Without memory the frame stays empty: the peer
+ * finds the batch malformed and the sequence broken, and the session ends. */
+static void make_value_frame(const struct transport *transport, zmq_msg_t *frame,
+                             struct value **value)
 {
-    handover_give(*value);
-    handover_give((*value)->bytes.data);
-    if (zmq_msg_init_data(frame, (void *)(*value)->bytes.data, (*value)->bytes.size, on_value_sent,
-                          *value) == 0) {
+    struct value *given = *value;
+    void *data = transport->is_local ? (void *)given : (void *)given->bytes.data;
+    const size_t size = transport->is_local ? sizeof *given : given->bytes.size;
+    handover_give(given);
+    if (zmq_msg_init_data(frame, data, size, on_value_sent, given) == 0) {
         *value = NULL;
     } else {
         value_release(value);
@@ -178,7 +184,7 @@ enum transport_result transport_send(struct transport *transport, uint64_t peer,
         if (result == TRANSPORT_FULL)
             break;
         zmq_msg_t frame;
-        make_value_frame(&frame, &batch->values[i]);
+        make_value_frame(transport, &frame, &batch->values[i]);
         if (send_frame(transport, &frame, i + 1 < batch->value_count) != TRANSPORT_SENT)
             result = TRANSPORT_GONE;
     }
@@ -187,7 +193,7 @@ enum transport_result transport_send(struct transport *transport, uint64_t peer,
 
 /* ---- receiving ---- */
 
-/* A received frame as a value: the bytes stay where ZeroMQ has them. */
+/* A frame from another process as a value: the bytes stay where ZeroMQ has them. */
 struct frame {
     struct value value;
     zmq_msg_t message;
@@ -211,25 +217,40 @@ static bool receive_frame(struct transport *transport, zmq_msg_t *frame)
     return true;
 }
 
-/* Adds a further frame to those of the message; whether yet another follows. */
-static bool receive_value(struct transport *transport)
+/* What make_value_frame made a frame of; uses the message up. */
+static struct value *take_value(const struct transport *transport, zmq_msg_t *message)
 {
+    if (transport->is_local && zmq_msg_size(message) == sizeof(struct value)) {
+        struct value *value = value_share(zmq_msg_data(message));
+        zmq_msg_close(message);
+        return value;
+    }
     struct frame *frame = memory_alloc(1, sizeof *frame);
     zmq_msg_init(&frame->message);
-    /* ZeroMQ hands out a message when all of its frames are there. */
-    CHECK(receive_frame(transport, &frame->message));
+    zmq_msg_move(&frame->message, message);
     atomic_init(&frame->value.references, 1);
     frame->value.bytes.data = zmq_msg_data(&frame->message);
     frame->value.bytes.size = zmq_msg_size(&frame->message);
     frame->value.on_last = on_frame_unused;
+    return &frame->value;
+}
+
+/* Adds a further frame to those of the message; whether yet another follows. */
+static bool receive_value(struct transport *transport)
+{
+    zmq_msg_t message;
+    zmq_msg_init(&message);
+    /* ZeroMQ hands out a message when all of its frames are there. */
+    CHECK(receive_frame(transport, &message));
+    const bool more = zmq_msg_more(&message);
 
     if (transport->value_count == transport->value_capacity) {
         transport->value_capacity = transport->value_capacity ? 2 * transport->value_capacity : 8;
         transport->values =
             memory_resize(transport->values, transport->value_capacity, sizeof(struct value *));
     }
-    transport->values[transport->value_count++] = &frame->value;
-    return zmq_msg_more(&frame->message);
+    transport->values[transport->value_count++] = take_value(transport, &message);
+    return more;
 }
 
 /* Reads to the end of a message without keeping anything. */

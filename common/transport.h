@@ -28,7 +28,8 @@ enum transport_result {
 struct transport_message {
     uint64_t peer;               /* who sent it, where this side serves */
     struct bytes first_frame;    /* empty, which no batch is, for a message no peer of ours makes */
-    struct value *const *values; /* the further frames; value_share to keep one, never copied */
+    struct value *const *values; /* the further frames; value_share to keep one, never copied: */
+                                 /* within a process they are the very values that were sent */
     size_t value_count;
 };
 

@@ -12,6 +12,13 @@
 #define HUGE_PAGE (2 << 20)  /* bytes */
 #define HUGE_FROM (16 << 20) /* bytes: from here on what a page more may waste is little */
 
+/* One whose bytes lie behind it. */
+struct plain_value {
+    struct value value;
+    struct value_account *_Atomic account; /* that it was created for; NULL: pays no longer */
+    char bytes[];
+};
+
 struct charged_value {
     struct value value;
     struct value *inner; /* one reference */
@@ -19,14 +26,53 @@ struct charged_value {
     size_t charge; /* bytes */
 };
 
+/* ---- accounts ---- */
+
+static void enter_account(struct value_account *account, size_t charge)
+{
+    atomic_fetch_add_explicit(&account->bytes, charge, memory_order_relaxed);
+    atomic_fetch_add_explicit(&account->holders, 1, memory_order_relaxed);
+}
+
+static void leave_account(struct value_account *account, size_t charge)
+{
+    atomic_fetch_sub_explicit(&account->bytes, charge, memory_order_relaxed);
+    if (atomic_fetch_sub_explicit(&account->holders, 1, memory_order_acq_rel) == 1)
+        free(account);
+}
+
+static bool has_room(const struct value_account *account, size_t charge)
+{
+    size_t bytes = atomic_load_explicit(&account->bytes, memory_order_relaxed);
+    return bytes <= account->most && charge <= account->most - bytes;
+}
+
+struct value_account *value_account_create(size_t most)
+{
+    struct value_account *account = memory_alloc(1, sizeof *account);
+    account->most = most;
+    atomic_init(&account->bytes, 0);
+    atomic_init(&account->holders, 1);
+    return account;
+}
+
+void value_account_abandon(struct value_account **account)
+{
+    leave_account(*account, 0);
+    *account = NULL;
+}
+
+/* ---- values ---- */
+
 static void free_plain(struct value *value)
 {
+    value_relieve(value);
     free(value);
 }
 
 /* A huge value in pages of 2 MiB where the system has such: measured for 512 MiB, filling it costs
  * a quarter and freeing it, which stops the thread that does it, 1.3 ms instead of 45 ms. */
-static struct value *allocate(size_t size)
+static void *allocate(size_t size)
 {
 #ifdef MADV_HUGEPAGE
     void *memory = NULL;
@@ -42,21 +88,46 @@ static struct value *allocate(size_t size)
 
 struct value *value_create(size_t size)
 {
-    if (size > SIZE_MAX - sizeof(struct value))
+    if (size > SIZE_MAX - sizeof(struct plain_value))
         return NULL;
-    struct value *value = allocate(sizeof *value + size);
+    struct plain_value *plain = allocate(sizeof *plain + size);
+    if (plain == NULL)
+        return NULL;
+    atomic_init(&plain->value.references, 1);
+    plain->value.bytes = (struct bytes){plain->bytes, size};
+    plain->value.on_last = free_plain;
+    atomic_init(&plain->account, NULL);
+    return &plain->value;
+}
+
+struct value *value_create_for(size_t size, struct value_account *account)
+{
+    const size_t charge = sizeof(struct plain_value) + size;
+    if (charge < size || !has_room(account, charge))
+        return NULL;
+    struct value *value = value_create(size);
     if (value == NULL)
         return NULL;
-    atomic_init(&value->references, 1);
-    value->bytes = (struct bytes){(char *)(value + 1), size};
-    value->on_last = free_plain;
+    enter_account(account, charge);
+    atomic_init(&((struct plain_value *)value)->account, account);
     return value;
+}
+
+void value_relieve(struct value *value)
+{
+    if (value->on_last != free_plain)
+        return; /* another's bytes, which were charged to nobody when they were made */
+    struct plain_value *plain = (struct plain_value *)value;
+    struct value_account *account =
+        atomic_exchange_explicit(&plain->account, NULL, memory_order_acq_rel);
+    if (account != NULL)
+        leave_account(account, sizeof *plain + value->bytes.size);
 }
 
 char *value_writable(struct value *value)
 {
     CHECK(value->on_last == free_plain);
-    return (char *)(value + 1);
+    return ((struct plain_value *)value)->bytes;
 }
 
 struct value *value_share(struct value *value)
@@ -76,18 +147,11 @@ void value_release(struct value **value)
         released->on_last(released);
 }
 
-static void leave_account(struct value_account *account)
-{
-    if (atomic_fetch_sub_explicit(&account->holders, 1, memory_order_acq_rel) == 1)
-        free(account);
-}
-
 static void free_charged(struct value *value)
 {
     struct charged_value *charged = (struct charged_value *)value;
     value_release(&charged->inner);
-    atomic_fetch_sub_explicit(&charged->account->bytes, charged->charge, memory_order_relaxed);
-    leave_account(charged->account);
+    leave_account(charged->account, charged->charge);
     free(charged);
 }
 
@@ -100,21 +164,6 @@ struct value *value_charge(struct value *value, struct value_account *account)
     charged->inner = value;
     charged->account = account;
     charged->charge = value->bytes.size + sizeof *value + sizeof *charged;
-    atomic_fetch_add_explicit(&account->bytes, charged->charge, memory_order_relaxed);
-    atomic_fetch_add_explicit(&account->holders, 1, memory_order_relaxed);
+    enter_account(account, charged->charge);
     return &charged->value;
-}
-
-struct value_account *value_account_create(void)
-{
-    struct value_account *account = memory_alloc(1, sizeof *account);
-    atomic_init(&account->bytes, 0);
-    atomic_init(&account->holders, 1);
-    return account;
-}
-
-void value_account_abandon(struct value_account **account)
-{
-    leave_account(*account);
-    *account = NULL;
 }

@@ -15,8 +15,10 @@
  * receive buffer (8192), so that a frame kept never pins a larger buffer it is part of. */
 #define VALUE_BY_REFERENCE 8192
 
-/* How many bytes of values are held alive on behalf of somebody (a cache). */
+/* How many bytes of values live on behalf of somebody: one who makes them (a fetcher), or one who
+ * keeps them (a cache). */
 struct value_account {
+    size_t most; /* bytes: beyond it no value is created for the account */
     atomic_size_t bytes;
     atomic_size_t holders; /* the owner, and each value charged */
 };
@@ -32,6 +34,15 @@ struct value {
 struct value *value_create(size_t size);
 char *value_writable(struct value *value);
 
+/* The same, charged to `account` (size plus overhead) until the last reference goes or somebody
+ * relieves it. NULL also where that would be more than `account->most`. By the thread of the
+ * account's owner alone. */
+struct value *value_create_for(size_t size, struct value_account *account);
+
+/* The account that the value was created for pays no longer, if it still does: somebody else keeps
+ * the value, and has charged it to an account of its own. */
+void value_relieve(struct value *value);
+
 /* One more reference; returns `value`. */
 struct value *value_share(struct value *value);
 
@@ -39,12 +50,12 @@ struct value *value_share(struct value *value);
 void value_release(struct value **value);
 
 /* The same bytes under a new count, charged to `account` (size plus overhead) until the last
- * reference to the new value goes; takes over the caller's reference to `value`. The account must
- * outlive it: it is created with value_account_create and lives until it is both abandoned and
- * empty. */
+ * reference to the new value goes, even beyond `account->most`; takes over the caller's reference
+ * to `value`. The account must outlive it: it is created with value_account_create and lives until
+ * it is both abandoned and empty. */
 struct value *value_charge(struct value *value, struct value_account *account);
 
-struct value_account *value_account_create(void);
+struct value_account *value_account_create(size_t most);
 /* The owner is done; frees at once, or with the last value charged to it. */
 void value_account_abandon(struct value_account **account);
 

@@ -46,7 +46,7 @@ struct table *table_create(const struct table_limits *limits, int64_t now, size_
     buckets_init(&table->buckets, &table->pages, limits->capacity < most ? limits->capacity : most);
     expiry_init(&table->expiry, &table->pages, now, limits->longest_life,
                 slot_bits_for(limits->max_bytes));
-    table->outside = value_account_create();
+    table->outside = value_account_create(SIZE_MAX);
     *needed = table_bytes(table) + pages_growth(&table->pages, PAGES_MOST);
     if (*needed > limits->max_bytes)
         table_destroy(&table);
@@ -233,11 +233,21 @@ static bool has_room(const struct table *table, size_t size)
            pages_growth(&table->pages, size) <= most - bytes;
 }
 
+/* Whether `more` bytes would fit if there were no entries. Bytes that others still hold of values
+ * do not go with the entries; that they hold those of one shows when its entry is gone. */
+static bool can_fit(const struct table *table, size_t more)
+{
+    size_t others = outside_bytes(table) - table->held;
+    size_t fixed = buckets_bytes(&table->buckets) + expiry_bytes(&table->expiry) + PAGES_PAGE;
+
+    return fixed + others + more <= table->limits.max_bytes;
+}
+
 static bool make_room(struct table *table, size_t size)
 {
     for (unsigned removed = 0; !has_room(table, size); removed++) {
         uint32_t oldest = list_last(&table->pages, table->reads, BY_READ);
-        if (oldest == 0 || removed == ROOM_MOST)
+        if (oldest == 0 || removed == ROOM_MOST || !can_fit(table, 0))
             return false;
         if (table->expiry.due) {
             expire_entry(table, table->expiry.due);
@@ -247,16 +257,6 @@ static bool make_room(struct table *table, size_t size)
         }
     }
     return true;
-}
-
-/* Whether it would fit if there were no other entries. Bytes that others still hold of values which
- * were removed do not go with the entries. */
-static bool can_fit(const struct table *table, struct bytes key, struct bytes value)
-{
-    size_t others = outside_bytes(table) - table->held;
-    size_t fixed = buckets_bytes(&table->buckets) + expiry_bytes(&table->expiry) + PAGES_PAGE;
-
-    return fixed + others + key.size + value.size <= table->limits.max_bytes;
 }
 
 static uint32_t insert(struct table *table, uint32_t hash, const struct draft *draft)
@@ -285,7 +285,8 @@ bool table_store(struct table *table, uint32_t hash, struct bytes key, struct an
         expire_entry(table, handle);
     else if (handle)
         remove_entry(table, handle);
-    if (!expiry_is_ahead(&table->expiry, expires) || !can_fit(table, key, answer_bytes(answer)) ||
+    if (!expiry_is_ahead(&table->expiry, expires) ||
+        !can_fit(table, key.size + answer_bytes(answer).size) ||
         !draft_init(&draft, table, key, answer))
         return false;
     buckets_grow(&table->buckets, table->entries + 1);
@@ -295,8 +296,11 @@ bool table_store(struct table *table, uint32_t hash, struct bytes key, struct an
     }
     handle = insert(table, hash, &draft);
     expiry_add(&table->expiry, handle, now - answer->age_ms * MILLISECOND, expires);
-    if (draft.value.size >= VALUE_BY_REFERENCE)
+    if (draft.value.size >= VALUE_BY_REFERENCE) {
+        if (answer->value) /* from now on the table pays */
+            value_relieve(answer->value);
         answer->value = draft.value_outside;
+    }
     return true;
 }
 

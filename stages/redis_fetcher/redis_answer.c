@@ -47,8 +47,10 @@ struct answer redis_answer_to_get(const struct redis_reply *reply)
         return (struct answer){.status = STATUS_NONE};
     case REPLY_ERROR:
         return (struct answer){.status = status_of_error(reply->text)};
-    case REPLY_SKIPPED: /* there is no memory for it now */
+    case REPLY_SKIPPED: /* there is no room for it now */
         return (struct answer){.status = STATUS_BUSY};
+    case REPLY_HUGE: /* a Redis with a raised proto-max-bulk-len */
+        return (struct answer){.status = STATUS_ORIGIN_ERROR};
     case REPLY_MORE:
     case REPLY_STATUS:
     case REPLY_OTHER:

@@ -174,7 +174,7 @@ static void connect_anew(struct redis_connection *connection)
     const struct redis_connection_setup *setup = connection->setup;
     const char *reason = "the system has no memory left";
 
-    connection->reader = redis_reply_create_reader();
+    connection->reader = redis_reply_create_reader(setup->account);
     if (connection->reader)
         connection->socket = redis_socket_open(setup->loop, setup->url, connection->attempt++,
                                                &hooks, connection, &reason);

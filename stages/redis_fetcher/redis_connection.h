@@ -66,12 +66,14 @@ struct redis_counters {
     uint64_t reconnects; /* times that a connection was lost, or could not be made */
     uint64_t errors;     /* GETs that Redis answered with an error */
     uint64_t late;       /* replies that nobody waited for any more */
+    uint64_t refused;    /* GETs whose value there was no room for */
 };
 
 /* What all connections of a fetcher share; outlives them. */
 struct redis_connection_setup {
     const struct redis_url *url;
-    int64_t timeout; /* ns */
+    int64_t timeout;               /* ns */
+    struct value_account *account; /* of the values on their way */
     struct uv_loop_s *loop;
     struct clock *clock;
     struct log *log;

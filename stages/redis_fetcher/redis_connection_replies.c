@@ -22,6 +22,7 @@ static void take_reply_to_get(struct redis_connection *connection, const struct 
         setup->counters->late++;
         return;
     }
+    setup->counters->refused += reply->kind == REPLY_SKIPPED;
     ask->connection = NULL;
     setup->hooks->on_answer(setup->owner, ask, &answer);
 }

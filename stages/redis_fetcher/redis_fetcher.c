@@ -35,9 +35,10 @@ struct redis_fetcher {
     struct redis_url url;
     struct redis_connection_setup setup;
     struct redis_counters counters;
-    uint64_t moved;    /* GETs asked a second time */
-    uint64_t timeouts; /* GETs that Redis did not answer in time */
-    size_t asks;       /* that somebody waits for */
+    struct value_account *account; /* of the values on their way, max_bytes at most */
+    uint64_t moved;                /* GETs asked a second time */
+    uint64_t timeouts;             /* GETs that Redis did not answer in time */
+    size_t asks;                   /* that somebody waits for */
     struct wheel wheel;
     struct redis_large large;
     size_t connection_count;
@@ -117,8 +118,9 @@ static void on_answer(void *owner, struct redis_ask *ask, const struct answer *a
 {
     struct redis_fetcher *fetcher = owner;
 
-    redis_large_learn(&fetcher->large, key_of(ask),
-                      answer->value && answer->value->bytes.size >= CONNECTION_LARGE);
+    if (answer->status != STATUS_BUSY) /* of a value there was no room for nothing is learned */
+        redis_large_learn(&fetcher->large, key_of(ask),
+                          answer->value && answer->value->bytes.size >= CONNECTION_LARGE);
     finish(fetcher, ask, answer);
 }
 
@@ -156,6 +158,7 @@ static const struct setting_spec settings[] = {
     {.name = "password_file", .type = SETTING_TEXT},
     {.name = "connections", .type = SETTING_COUNT, .preset = "2", .check = check_connections},
     {.name = "timeout", .type = SETTING_DURATION, .preset = "500ms"},
+    {.name = "max_bytes", .type = SETTING_SIZE, .preset = "1GiB"},
     {.name = NULL},
 };
 
@@ -198,6 +201,7 @@ static void destroy(void **stage)
     *stage = NULL;
     for (size_t i = 0; i < fetcher->connection_count; i++)
         redis_connection_destroy(&fetcher->connections[i]);
+    value_account_abandon(&fetcher->account);
     redis_url_fini(&fetcher->url);
     free(fetcher);
 }
@@ -209,6 +213,7 @@ static void *create(const struct stage_setup *setup, struct error *error)
     size_t count = (size_t)settings_number(setup->settings, "connections");
 
     CHECK(setup->loop);
+    fetcher->account = value_account_create((size_t)settings_number(setup->settings, "max_bytes"));
     if (sodium_init() < 0 || !read_settings(fetcher, setup->settings, error)) {
         destroy(&stage);
         return NULL;
@@ -218,6 +223,7 @@ static void *create(const struct stage_setup *setup, struct error *error)
     fetcher->setup = (struct redis_connection_setup){
         .url = &fetcher->url,
         .timeout = settings_number(setup->settings, "timeout"),
+        .account = fetcher->account,
         .loop = setup->loop,
         .clock = setup->clock,
         .log = setup->log,
@@ -325,11 +331,17 @@ static void measure(void *stage, struct moment now, struct metrics *metrics)
                     NULL, counters->errors);
     metrics_counter(metrics, "weir_redis_late_replies_total",
                     "Replies of Redis that nobody waited for any more.", NULL, counters->late);
+    metrics_counter(metrics, "weir_redis_refused_total",
+                    "GETs refused as busy, because there was no room for the value.", NULL,
+                    counters->refused);
     metrics_counter(metrics, "weir_redis_reconnects_total",
                     "Times that a connection to Redis was lost or could not be made.", NULL,
                     counters->reconnects);
     metrics_gauge(metrics, "weir_redis_connections_up", "Connections on which Redis answers.", NULL,
                   (int64_t)count_up(fetcher));
+    metrics_gauge(metrics, "weir_redis_value_bytes",
+                  "Memory of large values on their way, those kept by a cache excluded.", NULL,
+                  (int64_t)atomic_load(&fetcher->account->bytes));
     metrics_gauge(metrics, "weir_redis_in_flight", "GETs that wait for Redis.", NULL,
                   (int64_t)fetcher->asks);
 }

@@ -6,6 +6,8 @@
 #include "common/message.h"
 
 #include <hiredis/hiredis.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,12 +26,14 @@ enum reader_state {
 };
 
 struct redis_reader {
+    struct value_account *account;
     enum reader_state state;
     char input[INPUT_SIZE];
     size_t begin, end; /* of what is in `input` and not yet handed over */
 
     struct value *value; /* READER_LARGE, READER_TAIL: NULL when it is skipped */
     size_t missing;      /* READER_LARGE: bytes */
+    bool is_huge;        /* it is larger than a value may be, and skipped */
 
     redisReader *hiredis;
     redisReplyObjectFunctions functions;
@@ -81,10 +85,11 @@ static void *on_nil(const redisReadTask *task)
     return reader;
 }
 
-struct redis_reader *redis_reply_create_reader(void)
+struct redis_reader *redis_reply_create_reader(struct value_account *account)
 {
     struct redis_reader *reader = memory_alloc(1, sizeof(*reader));
 
+    reader->account = account;
     reader->functions = (redisReplyObjectFunctions){.createString = on_string,
                                                     .createArray = on_array,
                                                     .createInteger = on_integer,
@@ -178,7 +183,7 @@ static enum redis_reply_kind finish_large(struct redis_reader *reader, struct re
         return set_broken(reader, reply);
     reader->begin += 2;
     reader->state = READER_BETWEEN;
-    set_reply(reply, reader->value ? REPLY_BULK : REPLY_SKIPPED);
+    set_reply(reply, reader->is_huge ? REPLY_HUGE : reader->value ? REPLY_BULK : REPLY_SKIPPED);
     reply->value = reader->value;
     reader->value = NULL;
     return reply->kind;
@@ -189,7 +194,8 @@ static enum redis_reply_kind begin_large(struct redis_reader *reader, struct red
 {
     size_t here = available(reader) < size ? available(reader) : size;
 
-    reader->value = value_create(size);
+    reader->is_huge = size > MESSAGE_MAX_VALUE;
+    reader->value = reader->is_huge ? NULL : value_create_for(size, reader->account);
     if (reader->value)
         memcpy(value_writable(reader->value), reader->input + reader->begin, here);
     reader->begin += here;
@@ -211,7 +217,7 @@ static enum redis_reply_kind read_header(const struct redis_reader *reader, size
 
     for (*size = 0; i < left && text[i] >= '0' && text[i] <= '9'; i++) {
         *size = *size * 10 + (size_t)(text[i] - '0');
-        if (*size > MESSAGE_MAX_VALUE)
+        if (*size > SIZE_MAX / 16)
             return REPLY_BROKEN;
     }
     if (i > 2 && text[1] == '0')

@@ -23,7 +23,8 @@ enum redis_reply_kind {
     REPLY_STATUS,  /* `text`: "OK" */
     REPLY_ERROR,   /* `text`: "WRONGTYPE Operation against …" */
     REPLY_OTHER,   /* whole, and of a kind that nothing we send is answered with */
-    REPLY_SKIPPED, /* a bulk string that there was no memory for, or nobody wanted any more */
+    REPLY_SKIPPED, /* a bulk string that there was no room for, or nobody wanted any more */
+    REPLY_HUGE,    /* a bulk string above MESSAGE_MAX_VALUE, skipped */
     REPLY_BROKEN   /* not the protocol, or beyond its limits: there is no going on */
 };
 
@@ -35,8 +36,9 @@ struct redis_reply {
 
 struct redis_reader;
 
-/* NULL when the system has no memory for one. */
-struct redis_reader *redis_reply_create_reader(void);
+/* Values are created for `account`, which outlives the reader. NULL when the system has no memory
+ * for one. */
+struct redis_reader *redis_reply_create_reader(struct value_account *account);
 void redis_reply_destroy_reader(struct redis_reader **reader);
 
 /* Where the next bytes are to be put, and how many of them, never 0. */

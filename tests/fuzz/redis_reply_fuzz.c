@@ -19,7 +19,8 @@ static uint64_t add_bytes(uint64_t sum, struct bytes bytes)
 
 static uint64_t read_all(const uint8_t *data, size_t size, size_t step)
 {
-    struct redis_reader *reader = redis_reply_create_reader();
+    struct value_account *account = value_account_create(SIZE_MAX);
+    struct redis_reader *reader = redis_reply_create_reader(account);
     struct redis_reply reply = {.kind = REPLY_MORE};
     uint64_t sum = 0;
 
@@ -41,6 +42,7 @@ static uint64_t read_all(const uint8_t *data, size_t size, size_t step)
         }
     }
     redis_reply_destroy_reader(&reader);
+    value_account_abandon(&account);
     return sum;
 }
 

@@ -132,12 +132,40 @@ static void test_a_large_value_that_comes_too_late(void **state)
     redis_stage_destroy(&stage);
 }
 
+/* Slow readers hold what they are answered: beyond max_bytes a value is not received, and its ask
+ * is told so. Nothing else is harmed, and it goes on when one of them is done. */
+static void test_values_on_their_way_are_bounded(void **state)
+{
+    struct redis_stage *stage =
+        redis_stage_create(&(struct redis_stage_options){.max_bytes = LARGE + LARGE / 2});
+    int redis = redis_stage_greet(stage);
+    static const enum status expected[] = {STATUS_VALUE, STATUS_BUSY, STATUS_VALUE};
+    (void)state;
+
+    for (uint64_t id = 0; id < 3; id++) {
+        redis_stage_ask(stage, 2 * id, "large");
+        redis_stage_ask(stage, 2 * id + 1, "small");
+        redis_stage_say(stage, redis, HEADER);
+        say_rest(stage, redis, 0);
+        redis_stage_say(stage, redis, "$1\r\ns\r\n");
+        assert_int_equal(redis_stage_await_status(stage, 2 * id), expected[id]);
+        assert_int_equal(redis_stage_await_status(stage, 2 * id + 1), STATUS_VALUE);
+        assert_true(redis_stage_metric(stage, "weir_redis_value_bytes") >= (int64_t)LARGE);
+        if (id == 1)
+            redis_stage_let_go(stage, 0);
+    }
+    assert_int_equal(redis_stage_metric(stage, "weir_redis_refused_total"), 1);
+    assert_int_equal(redis_stage_metric(stage, "weir_redis_reconnects_total"), 0);
+    redis_stage_destroy(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_large_value_delays_no_other_key),
         cmocka_unit_test(test_keys_known_to_be_large_share_one_connection),
         cmocka_unit_test(test_a_large_value_that_comes_too_late),
+        cmocka_unit_test(test_values_on_their_way_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -176,8 +176,8 @@ static void test_what_is_in_flight_is_bounded(void **state)
 static void test_what_is_no_reply_to_get_breaks(void **state)
 {
     static const char *const cases[] = {
-        "garbage\r\n",    "+OK\r\n",      ":1\r\n", "*1\r\n$1\r\na\r\n",
-        "$536870913\r\n", "$1\r\nab\r\n", "$x\r\n"};
+        "garbage\r\n",  "+OK\r\n", ":1\r\n", "*1\r\n$1\r\na\r\n", "$1152921504606846976\r\n",
+        "$1\r\nab\r\n", "$x\r\n"};
     (void)state;
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -72,6 +72,7 @@ static bool create_stage(struct redis_stage *stage, const struct redis_stage_opt
     set(stage, "password_file", options->password_file, 0);
     set(stage, "connections", NULL, options->connections ? options->connections : 1);
     set(stage, "timeout", NULL, REDIS_STAGE_TIMEOUT);
+    set(stage, "max_bytes", NULL, options->max_bytes ? options->max_bytes : INT64_MAX);
     stage->stage = redis_fetcher_kind.create(&setup, error);
     return stage->stage != NULL;
 }
@@ -182,6 +183,11 @@ void redis_stage_ask(struct redis_stage *stage, uint64_t id, const char *key)
 bool redis_stage_has_answered(const struct redis_stage *stage, uint64_t id)
 {
     return stage->answers[id].status != STATUS_COUNT;
+}
+
+void redis_stage_let_go(struct redis_stage *stage, uint64_t id)
+{
+    value_release(&stage->answers[id].value);
 }
 
 void redis_stage_turn_until(struct redis_stage *stage, int64_t deadline, const char *what)

@@ -22,6 +22,7 @@ struct redis_stage_options {
     const char *user, *query; /* "user:password@", "?db=1", or NULL */
     const char *password_file;
     int64_t connections; /* 0: one */
+    int64_t max_bytes;   /* 0: plenty */
     bool is_away;        /* the scripted Redis does not listen yet */
 };
 
@@ -50,6 +51,8 @@ void redis_stage_ask_bytes(struct redis_stage *stage, uint64_t id, struct bytes 
 const struct answer *redis_stage_await(struct redis_stage *stage, uint64_t id);
 enum status redis_stage_await_status(struct redis_stage *stage, uint64_t id);
 bool redis_stage_has_answered(const struct redis_stage *stage, uint64_t id);
+/* The neighbour is done with the value it was answered. */
+void redis_stage_let_go(struct redis_stage *stage, uint64_t id);
 
 bool redis_stage_is_settled(struct redis_stage *stage);
 const char *redis_stage_unready(struct redis_stage *stage);

@@ -76,7 +76,7 @@ static void test_a_value_lives_until_its_last_reference(void **state)
 static void test_an_account_counts_until_the_last_reference_and_outlives_its_owner(void **state)
 {
     (void)state;
-    struct value_account *account = value_account_create();
+    struct value_account *account = value_account_create(SIZE_MAX);
     struct value *value = value_charge(value_create(1000), account);
     struct value *reader = value_share(value);
     size_t charged = atomic_load(&account->bytes);
@@ -92,6 +92,37 @@ static void test_an_account_counts_until_the_last_reference_and_outlives_its_own
     value_release(&last);
 }
 
+/* What a maker pays for ends with the last reference, or when one who keeps the value pays. */
+static void test_a_charge_moves_from_the_maker_to_the_keeper(void **state)
+{
+    (void)state;
+    struct value_account *maker = value_account_create(1500);
+    struct value_account *keeper = value_account_create(SIZE_MAX);
+    assert_null(value_create_for(SIZE_MAX, maker));
+    assert_null(value_create_for(1500, maker));
+    struct value *value = value_create_for(1000, maker);
+    assert_true(atomic_load(&maker->bytes) >= 1000);
+    assert_null(value_create_for(1000, maker));
+
+    struct value *kept = value_charge(value_share(value), keeper);
+    value_relieve(value);
+    value_relieve(value); /* it pays no longer, and cannot be relieved twice */
+    value_relieve(kept);  /* whoever keeps it goes on paying */
+    assert_int_equal(atomic_load(&maker->bytes), 0);
+    assert_true(atomic_load(&keeper->bytes) >= 1000);
+    value_release(&value);
+    value_release(&kept);
+    assert_int_equal(atomic_load(&keeper->bytes), 0);
+
+    value = value_create_for(1000, maker);
+    value_release(&value);
+    assert_int_equal(atomic_load(&maker->bytes), 0);
+    value = value_create_for(1000, maker);
+    value_account_abandon(&maker); /* the value outlives its maker */
+    value_release(&value);
+    value_account_abandon(&keeper);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -101,6 +132,7 @@ int main(void)
         cmocka_unit_test(test_an_error_is_cut_and_never_runs_over),
         cmocka_unit_test(test_a_value_lives_until_its_last_reference),
         cmocka_unit_test(test_an_account_counts_until_the_last_reference_and_outlives_its_owner),
+        cmocka_unit_test(test_a_charge_moves_from_the_maker_to_the_keeper),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 
 #include "common/buffer.h"
 #include "common/message.h"
+#include "stages/redis_fetcher/redis_answer.h"
 #include "tests/support/unit.h"
 
 #include <stdio.h>
@@ -23,8 +24,8 @@ static void give(struct redis_reader *reader, const char *data, size_t size)
 /* Writes down what the reader has: "bulk:hello nil status:OK broken ". */
 static void note_replies(struct redis_reader *reader, struct buffer *notes)
 {
-    static const char *const names[] = {"",      "bulk",  "nil",     "status",
-                                        "error", "other", "skipped", "broken"};
+    static const char *const names[] = {"",      "bulk",    "nil",  "status", "error",
+                                        "other", "skipped", "huge", "broken"};
     struct redis_reply reply;
 
     while (redis_reply_next(reader, &reply) != REPLY_MORE) {
@@ -66,7 +67,8 @@ static void give_and_note(struct redis_reader *reader, const char *data, size_t 
  * than `step` bytes. */
 static struct buffer notes_on(struct bytes text, size_t cut, size_t step)
 {
-    struct redis_reader *reader = redis_reply_create_reader();
+    struct value_account *account = value_account_create(SIZE_MAX);
+    struct redis_reader *reader = redis_reply_create_reader(account);
     struct buffer notes = {0};
 
     assert_non_null(reader);
@@ -77,6 +79,7 @@ static struct buffer notes_on(struct bytes text, size_t cut, size_t step)
         at += part;
     }
     redis_reply_destroy_reader(&reader);
+    value_account_abandon(&account);
     assert_null(reader);
     return notes;
 }
@@ -137,7 +140,7 @@ static void test_what_is_not_the_protocol_is_broken(void **state)
         "$1\ra",
         "$1\r\nab\r\n",
         "$1\r\na\n\n",
-        "$536870913\r\n",
+        "$1152921504606846976\r\n",
         "$9223372036854775807\r\n",
         "$18446744073709551616\r\n",
         "$99999999999999999999999999",
@@ -163,7 +166,8 @@ static void test_what_is_not_the_protocol_is_broken(void **state)
 
 static void test_broken_stays_broken(void **state)
 {
-    struct redis_reader *reader = redis_reply_create_reader();
+    struct value_account *account = value_account_create(SIZE_MAX);
+    struct redis_reader *reader = redis_reply_create_reader(account);
     struct redis_reply reply;
     (void)state;
 
@@ -171,6 +175,7 @@ static void test_broken_stays_broken(void **state)
     assert_int_equal(redis_reply_next(reader, &reply), REPLY_BROKEN);
     assert_int_equal(redis_reply_next(reader, &reply), REPLY_BROKEN);
     redis_reply_destroy_reader(&reader);
+    value_account_abandon(&account);
 }
 
 /* `size` bytes of a pattern as a bulk string, with a short reply on both sides. */
@@ -214,7 +219,8 @@ static void test_every_size_around_the_threshold(void **state)
 /* A large value is received where it will live: the reader offers all the room that it lacks. */
 static void test_a_large_value_is_received_in_place(void **state)
 {
-    struct redis_reader *reader = redis_reply_create_reader();
+    struct value_account *account = value_account_create(SIZE_MAX);
+    struct redis_reader *reader = redis_reply_create_reader(account);
     struct redis_reply reply;
     size_t room;
     (void)state;
@@ -227,12 +233,14 @@ static void test_a_large_value_is_received_in_place(void **state)
     redis_reply_receive(reader, 2);
     assert_int_equal(redis_reply_missing(reader), MESSAGE_MAX_VALUE - 4);
     redis_reply_destroy_reader(&reader); /* gives the half-received value back */
+    value_account_abandon(&account);
 }
 
 static void test_an_abandoned_value_is_skipped(void **state)
 {
     struct buffer text = bulk_between(300000);
-    struct redis_reader *reader = redis_reply_create_reader();
+    struct value_account *account = value_account_create(SIZE_MAX);
+    struct redis_reader *reader = redis_reply_create_reader(account);
     struct buffer notes = {0};
     (void)state;
 
@@ -243,8 +251,72 @@ static void test_an_abandoned_value_is_skipped(void **state)
     assert_int_equal(notes.size, strlen("bulk:a skipped status:OK "));
     assert_memory_equal(notes.data, "bulk:a skipped status:OK ", notes.size);
     redis_reply_destroy_reader(&reader);
+    value_account_abandon(&account);
     buffer_fini(&notes);
     buffer_fini(&text);
+}
+
+/* Beyond the account's bound nothing is received, and there is room again once a value has gone. */
+static void test_a_value_that_there_is_no_room_for_is_skipped(void **state)
+{
+    struct value_account *account = value_account_create(500000);
+    struct redis_reader *reader = redis_reply_create_reader(account);
+    struct buffer text = bulk_between(300000), notes = {0};
+    struct redis_reply reply;
+    struct value *first = value_create_for(300000, account);
+    (void)state;
+
+    assert_non_null(first);
+    give_and_note(reader, text.data, text.size, &notes);
+    assert_memory_equal(notes.data, "bulk:a skipped status:OK ", notes.size);
+    value_release(&first);
+    assert_int_equal(atomic_load(&account->bytes), 0);
+    give(reader, text.data, 10000);
+    assert_int_equal(redis_reply_next(reader, &reply), REPLY_BULK);
+    assert_int_equal(redis_reply_next(reader, &reply), REPLY_MORE);
+    assert_true(atomic_load(&account->bytes) >= 300000);
+    redis_reply_abandon(reader);
+    assert_int_equal(atomic_load(&account->bytes), 0);
+    redis_reply_destroy_reader(&reader);
+    value_account_abandon(&account);
+    buffer_fini(&notes);
+    buffer_fini(&text);
+}
+
+/* A Redis with a raised proto-max-bulk-len: no memory is taken, and the connection lives on. */
+static void test_a_value_above_the_largest_is_skipped(void **state)
+{
+    struct value_account *account = value_account_create(SIZE_MAX);
+    struct redis_reader *reader = redis_reply_create_reader(account);
+    struct buffer notes = {0};
+    size_t missing, room;
+    (void)state;
+
+    give(reader, "$536870913\r\nab", 14);
+    note_replies(reader, &notes);
+    assert_int_equal(atomic_load(&account->bytes), 0);
+    while ((missing = redis_reply_missing(reader)) > 0) {
+        redis_reply_room(reader, &room); /* what was there before passes for the value */
+        assert_in_range(room, 1, missing);
+        redis_reply_receive(reader, room);
+    }
+    give(reader, "\r\n+OK\r\n", 7);
+    note_replies(reader, &notes);
+    assert_int_equal(notes.size, strlen("huge status:OK "));
+    assert_memory_equal(notes.data, "huge status:OK ", notes.size);
+    redis_reply_destroy_reader(&reader);
+    value_account_abandon(&account);
+    buffer_fini(&notes);
+}
+
+static void test_a_value_that_was_skipped_is_no_value(void **state)
+{
+    struct answer busy = redis_answer_to_get(&(struct redis_reply){.kind = REPLY_SKIPPED});
+    struct answer error = redis_answer_to_get(&(struct redis_reply){.kind = REPLY_HUGE});
+    (void)state;
+
+    assert_int_equal(busy.status, STATUS_BUSY);
+    assert_int_equal(error.status, STATUS_ORIGIN_ERROR);
 }
 
 /* Nothing that is no bulk string gathers without end: neither a line nor an array. */
@@ -256,7 +328,8 @@ static void test_other_replies_are_bounded(void **state)
     (void)state;
 
     for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++) {
-        struct redis_reader *reader = redis_reply_create_reader();
+        struct value_account *account = value_account_create(SIZE_MAX);
+        struct redis_reader *reader = redis_reply_create_reader(account);
         struct redis_reply reply = {.kind = REPLY_MORE};
         size_t given = 0;
         give(reader, beginnings[i], strlen(beginnings[i]));
@@ -270,12 +343,14 @@ static void test_other_replies_are_bounded(void **state)
         }
         assert_int_equal(reply.kind, REPLY_BROKEN);
         redis_reply_destroy_reader(&reader);
+        value_account_abandon(&account);
     }
 }
 
 static void test_a_long_error_is_cut(void **state)
 {
-    struct redis_reader *reader = redis_reply_create_reader();
+    struct value_account *account = value_account_create(SIZE_MAX);
+    struct redis_reader *reader = redis_reply_create_reader(account);
     struct redis_reply reply;
     char text[1000];
     (void)state;
@@ -289,6 +364,7 @@ static void test_a_long_error_is_cut(void **state)
     assert_int_equal(reply.text.size, 128);
     assert_memory_equal(reply.text.data, text + 1, 128);
     redis_reply_destroy_reader(&reader);
+    value_account_abandon(&account);
 }
 
 int main(void)
@@ -300,6 +376,9 @@ int main(void)
         cmocka_unit_test(test_every_size_around_the_threshold),
         cmocka_unit_test(test_a_large_value_is_received_in_place),
         cmocka_unit_test(test_an_abandoned_value_is_skipped),
+        cmocka_unit_test(test_a_value_that_there_is_no_room_for_is_skipped),
+        cmocka_unit_test(test_a_value_above_the_largest_is_skipped),
+        cmocka_unit_test(test_a_value_that_was_skipped_is_no_value),
         cmocka_unit_test(test_other_replies_are_bounded),
         cmocka_unit_test(test_a_long_error_is_cut),
     };

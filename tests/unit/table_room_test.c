@@ -128,6 +128,58 @@ static void test_bytes_that_others_hold_empty_no_table(void **state)
     table_destroy(&table);
 }
 
+/* Their entries are still there, and go; but when it shows that this brings no room, no others go.
+ */
+static void test_entries_that_others_hold_empty_no_table(void **state)
+{
+    (void)state;
+    struct table *table = new_table(1000, 4 << 20, 60 * SECOND);
+    struct value *held[3];
+    struct answer answer;
+    char *data = calloc(1, 1 << 20), text[16];
+    for (int i = 0; i < 3; i++) {
+        number_key(text, 1000 + i);
+        assert_true(store_bytes(table, bytes_of_text(text), (struct bytes){data, 1 << 20},
+                                START + SECOND, START));
+        assert_true(find(table, text, START, &answer));
+        held[i] = value_share(answer.value);
+    }
+    for (int i = 0; i < 100; i++)
+        store(table, number_key(text, i), "v", START + SECOND, START);
+    assert_false(store_bytes(table, bytes_of_text("other"), (struct bytes){data, 1 << 20},
+                             START + SECOND, START));
+    for (int i = 0; i < 100; i++)
+        assert_true(holds(table, number_key(text, i), "v", START));
+    for (int i = 0; i < 3; i++)
+        value_release(&held[i]);
+    free(data);
+    table_destroy(&table);
+}
+
+/* Who made the value pays until it is stored, and goes on where it is not. */
+static void test_a_value_stored_is_charged_to_the_table_alone(void **state)
+{
+    (void)state;
+    struct table *table = new_table(10, 1 << 20, 60 * SECOND);
+    struct value_account *maker = value_account_create(SIZE_MAX);
+    size_t empty = table_bytes(table);
+    static const size_t sizes[] = {100000, 1 << 20, VALUE_BY_REFERENCE - 1};
+    for (int i = 0; i < 3; i++) {
+        struct value *value = value_create_for(sizes[i], maker);
+        struct answer answer = {.status = STATUS_VALUE, .value = value};
+        memset(value_writable(value), 'v', sizes[i]);
+        bool is_stored =
+            table_store(table, 1, bytes_of_text("key"), &answer, START + SECOND, START);
+        assert_int_equal(is_stored, sizes[i] < 1 << 20);
+        assert_int_equal(atomic_load(&maker->bytes) > 0, sizes[i] != 100000);
+        assert_int_equal(table_bytes(table) > empty + sizes[i], is_stored);
+        value_release(&value);
+        assert_int_equal(atomic_load(&maker->bytes), 0);
+    }
+    value_account_abandon(&maker);
+    table_destroy(&table);
+}
+
 static void test_max_bytes_for_nothing_is_refused(void **state)
 {
     (void)state;
@@ -172,6 +224,8 @@ int main(void)
         cmocka_unit_test(test_a_value_beyond_max_bytes_evicts_nothing),
         cmocka_unit_test(test_a_value_counts_until_its_last_reference_goes),
         cmocka_unit_test(test_bytes_that_others_hold_empty_no_table),
+        cmocka_unit_test(test_entries_that_others_hold_empty_no_table),
+        cmocka_unit_test(test_a_value_stored_is_charged_to_the_table_alone),
         cmocka_unit_test(test_max_bytes_for_nothing_is_refused),
         cmocka_unit_test(test_it_grows_and_gives_back),
     };
