@@ -6,7 +6,6 @@
  * password file, at the start. */
 #include "stages/resp_frontend/resp_frontend.h"
 
-#include "common/check.h"
 #include "common/memory.h"
 #include "common/password.h"
 #include "common/redis_url.h"
@@ -171,8 +170,8 @@ static void *create(const struct stage_setup *setup, struct error *error)
     /* Each request in progress has one at most; those that were given up may have as many. */
     frontend->gathers = (struct gathers){
         .on_done = on_gathered, .owner = frontend, .most = 2 * frontend->limits.max_parallel};
-    CHECK(sodium_init() >= 0);
-    if (!read_password(frontend, setup->settings, error) ||
+    if ((sodium_init() < 0 && !error_set(error, "libsodium does not start")) ||
+        !read_password(frontend, setup->settings, error) ||
         !(frontend->server = server_create(setup, &frontend->limits, &protocol, frontend, error)))
         destroy(&stage);
     return stage;
