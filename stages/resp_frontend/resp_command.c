@@ -5,9 +5,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* In ASCII, whatever the locale. */
 static char lower(char byte)
 {
-    return byte >= 'A' && byte <= 'Z' ? (char)(byte - 'A' + 'a') : byte;
+    if (byte >= 'A' && byte <= 'Z')
+        byte |= 0x20;
+    return byte;
 }
 
 bool resp_is_word(struct bytes bytes, const char *word)
@@ -84,9 +87,11 @@ static enum server_take refuse_unknown(struct resp_call *call)
 const char *resp_command_shout(const char *name, char out[RESP_MAX_NAME])
 {
     size_t size = 0;
-    for (; name[size] && size < RESP_MAX_NAME - 1; size++)
-        out[size] =
-            name[size] >= 'a' && name[size] <= 'z' ? (char)(name[size] - 'a' + 'A') : name[size];
+    for (; size < RESP_MAX_NAME - 1 && name[size]; size++) {
+        out[size] = name[size];
+        if (out[size] >= 'a' && out[size] <= 'z')
+            out[size] &= ~0x20;
+    }
     out[size] = '\0';
     return out;
 }

@@ -177,7 +177,10 @@ static size_t take_escape(struct resp_parser *parser, struct bytes rest)
         return 4;
     }
     const char *letter = rest.data[1] ? strchr(letters, rest.data[1]) : NULL;
-    put(parser, letter ? meanings[letter - letters] : rest.data[1]);
+    char meaning = rest.data[1];
+    if (letter)
+        meaning = meanings[letter - letters];
+    put(parser, meaning);
     return 2;
 }
 

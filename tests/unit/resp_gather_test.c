@@ -1,7 +1,7 @@
 /* Gathers before a port of the test's own: what is asked when, and what comes together. */
-#include "../support/unit.h"
-
 #include "stages/resp_frontend/gather.h"
+
+#include "tests/support/unit.h"
 
 #include <stdio.h>
 

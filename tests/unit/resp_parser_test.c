@@ -1,10 +1,11 @@
 /* Commands as clients send them, whole and cut anywhere; the errors in Redis's words. The same
  * bytes are sent to a real redis-server by tests/system/resp_errors_test.c. */
-#include "../support/unit.h"
-
 #include "stages/resp_frontend/resp_parser.h"
 
+#include "tests/support/unit.h"
+
 #include <stdio.h>
+#include <string.h>
 
 #define BYTES(literal) ((struct bytes){(literal), sizeof(literal) - 1})
 
@@ -188,8 +189,9 @@ static void test_lines_without_an_end(void **state)
                    i == 0 ? "Protocol error: too big mbulk count string"
                           : "Protocol error: too big inline request");
     }
-    memcpy(line, "*1\r\n$", 5);
-    memset(line + 5, '1', sizeof line - 5);
+    memset(line, '1', sizeof line);
+    snprintf(line, sizeof line, "*1\r\n$1");
+    line[strlen(line)] = '1';
     expect_bad((struct bytes){line, sizeof line}, false,
                "Protocol error: too big bulk count string");
     resp_parser_fini(&parser);

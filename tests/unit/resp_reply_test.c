@@ -1,7 +1,7 @@
 /* Replies in both versions of the protocol, byte for byte. */
-#include "../support/unit.h"
-
 #include "stages/resp_frontend/resp_reply.h"
+
+#include "tests/support/unit.h"
 
 static struct buffer out;
 
