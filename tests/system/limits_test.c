@@ -124,6 +124,46 @@ static void test_pipelined_requests_are_bounded(void **state)
     http_client_close(&greedy);
 }
 
+/* Gets a large value, and reads no more of it than the head. */
+static struct http_client *hold(const struct pipeline *p, const char *target)
+{
+    struct http_client *client = pipeline_ask(p, target);
+    struct http_response response;
+
+    assert_int_equal(http_client_read_head(client, deadline_in(PATIENCE), &response),
+                     HTTP_RESPONSE);
+    assert_int_equal(response.status, 200);
+    http_response_fini(&response);
+    return client;
+}
+
+/* Slow readers hold different values that no cache keeps: beyond max_bytes they are refused. What
+ * the cache keeps is not in the way, however much it is. */
+static void test_values_on_their_way_are_bounded(void **state)
+{
+    struct pipeline *p = *state;
+    char command[64], target[16];
+
+    redis_server_run(p->redis, "SETRANGE huge 33554431 x");
+    redis_server_run(p->redis, "SETRANGE other 33554431 x");
+    pipeline_start(p, SETTINGS(.http = "timeout: 20s, send_timeout: 60s",
+                               .redis = "timeout: 10s, max_bytes: 40MiB"));
+    for (int i = 0; i < 60; i++) {
+        snprintf(command, sizeof command, "SETRANGE %d 1048575 x", i);
+        redis_server_run(p->redis, command);
+        snprintf(target, sizeof target, "/%d", i);
+        assert_int_equal(pipeline_get_status(p, target), 200);
+    }
+    struct http_client *slow = hold(p, "/huge");
+    pipeline_expect_status(p, "/other", 503);
+    assert_true(pipeline_metric(p, "weir_redis_refused_total", NULL) == 1);
+    assert_int_equal(pipeline_get_status(p, "/0"), 200);
+    redis_server_run(p->redis, "SET small value");
+    pipeline_expect_value(p, "/small", "value");
+    http_client_close(&slow);
+    pipeline_wait_status(p, "/other", 200);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -131,6 +171,7 @@ int main(void)
         PIPELINE_TEST(test_max_waiting),
         PIPELINE_TEST(test_max_fetches),
         PIPELINE_TEST(test_pipelined_requests_are_bounded),
+        PIPELINE_TEST(test_values_on_their_way_are_bounded),
     };
 
     return PIPELINE_RUN("limits", tests);
