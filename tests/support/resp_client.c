@@ -33,6 +33,11 @@ void resp_client_close(struct resp_client **client)
     *client = NULL;
 }
 
+int resp_client_descriptor(const struct resp_client *client)
+{
+    return client->descriptor;
+}
+
 bool resp_client_send(struct resp_client *client, const void *data, size_t length)
 {
     return net_send(client->descriptor, data, length, deadline_in(PATIENCE));

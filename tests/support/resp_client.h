@@ -13,6 +13,9 @@ struct resp_client;
 struct resp_client *resp_client_open(int port);
 void resp_client_close(struct resp_client **client);
 
+/* The socket, for poll(2) and its like. */
+int resp_client_descriptor(const struct resp_client *client);
+
 /* False: the server has closed. */
 bool resp_client_send(struct resp_client *client, const void *data, size_t length);
 

@@ -59,7 +59,8 @@ static bool play_on(const char *topology, const struct transcript *transcript,
         flags[i] = transcript->flags[i].data;
     snprintf(url, sizeof url, "redis://127.0.0.1:%d/0", redis_server_port(redis));
     redis_server_run(redis, "FLUSHALL");
-    weir = weir_process_start(url, &(struct weir_settings){.topology = topology, .flags = flags});
+    weir = weir_process_start(
+        url, &(struct weir_settings){.topology = topology, .has_resp = true, .flags = flags});
     good = transcript_play(transcript, weir, redis, report);
     code = weir_process_stop(weir);
     if (code != 0)
