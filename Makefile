@@ -19,7 +19,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test test-asan test-tsan test-fresh fuzz bench
+.PHONY: all run test test-asan test-tsan test-clients test-fresh fuzz bench
 .PHONY: format check-format check-layers lint clean help FORCE
 
 all:
@@ -30,6 +30,7 @@ needs-run          := build run
 needs-test         := build test
 needs-test-asan    := build test sanitize
 needs-test-tsan    := build test sanitize
+needs-test-clients := build run clients
 needs-fuzz         := build test fuzz
 needs-bench        := build run bench
 needs-format       := format

@@ -18,6 +18,17 @@ test: $(WEIR) $(TESTS) $(PROGRAMS) $(FUZZERS)
 test-asan test-tsan: test-%:
 	$(Q)$(MAKE) VARIANT=$* test
 
+## make test-clients   Redis clients of other languages read through weir: Python's, two of npm's
+test-clients: $(WEIR) build/clients/node_modules
+	$(Q)WEIR_BINARY=$(WEIR) CLIENT_MODULES=build/clients/node_modules tests/clients/run
+
+build/clients/node_modules: tests/clients/package.json tests/clients/package-lock.json
+	@mkdir -p $(@D)
+	@echo "  NPM   $<"
+	$(Q)cp $^ $(@D)
+	$(Q)npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 ## make test-fresh     build, test and run on an unpacked minimal Debian 12; as root
 test-fresh:
 	$(Q)tests/fresh
