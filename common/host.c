@@ -7,6 +7,7 @@
 #include "common/memory.h"
 #include "common/reactor.h"
 #include "common/transport_handover.h"
+#include "common/version.h"
 
 #include <czmq.h>
 #include <limits.h>
@@ -251,7 +252,7 @@ static bool run(struct host *host, struct error *error)
     block_signals(&before); /* every thread started from here on inherits this */
     const bool is_up = start_workers(host, error);
     if (is_up) {
-        log_write(host->log, LOG_INFO, "host", "started",
+        log_write(host->log, LOG_INFO, "host", "started", LOG_TEXT("version", WEIR_VERSION),
                   LOG_TEXT("topology", host->topology->file),
                   LOG_NUMBER("reactors", (int64_t)host->topology->reactor_count));
         wait_for_end(host, &before);
@@ -285,6 +286,7 @@ int host_run(const struct topology *topology,
     zsys_shutdown();
     close_listeners(&host);
     if (is_up)
-        log_write(log, LOG_INFO, "host", "stopped", LOG_TEXT("reason", "drained"));
+        log_write(log, LOG_INFO, "host", "stopped",
+                  LOG_TEXT("reason", host.undrained == 0 ? "drained" : "drain_timeout"));
     return is_up ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -88,12 +88,12 @@ static void set_option(int descriptor, int level, int option)
 }
 
 /* A socket bound to the endpoint; -1 with errno set. */
-static int bind_socket(const struct endpoint *endpoint, bool is_shared)
+static int bind_socket(const struct endpoint *endpoint, bool is_shared, bool is_reusing)
 {
     int descriptor = socket(endpoint->address.ss_family, SOCK_STREAM, 0);
     if (descriptor < 0)
         return -1;
-    if (!endpoint->path)
+    if (is_reusing)
         set_option(descriptor, SOL_SOCKET, SO_REUSEADDR);
     if (endpoint->address.ss_family == AF_INET6)
         set_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY);
@@ -109,6 +109,16 @@ static int bind_socket(const struct endpoint *endpoint, bool is_shared)
     return -1;
 }
 
+/* A socket that nobody else can bind beside, even while none of them listens yet. Where connections
+ * of an earlier weir linger on the port, it can be had only with SO_REUSEADDR. */
+static int bind_alone(const struct endpoint *endpoint, bool is_shared)
+{
+    int descriptor = bind_socket(endpoint, is_shared, false);
+    if (descriptor < 0 && errno == EADDRINUSE && !endpoint->path)
+        descriptor = bind_socket(endpoint, is_shared, true);
+    return descriptor;
+}
+
 /* Whether the path is a socket that nobody listens on any more, as a crash leaves it. */
 static bool is_abandoned(const struct endpoint *endpoint)
 {
@@ -118,6 +128,7 @@ static bool is_abandoned(const struct endpoint *endpoint)
     int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
     if (descriptor < 0)
         return false;
+    fcntl(descriptor, F_SETFL, O_NONBLOCK); /* one that accepts nobody would keep us */
     bool is_refused =
         connect(descriptor, (const struct sockaddr *)&endpoint->address, endpoint->size) != 0 &&
         errno == ECONNREFUSED;
@@ -127,11 +138,14 @@ static bool is_abandoned(const struct endpoint *endpoint)
 
 static int bind_first(const struct endpoint *endpoint)
 {
-    int descriptor = bind_socket(endpoint, false);
+    int descriptor = bind_alone(endpoint, false);
     if (descriptor < 0 && errno == EADDRINUSE && endpoint->path && is_abandoned(endpoint) &&
         unlink(endpoint->path) == 0)
-        descriptor = bind_socket(endpoint, false);
-    return descriptor;
+        descriptor = bind_alone(endpoint, false);
+    if (descriptor < 0 || !endpoint->path || listen(descriptor, LISTENER_BACKLOG) == 0)
+        return descriptor; /* a path that nobody listens on would count as abandoned */
+    close(descriptor);
+    return -1;
 }
 
 /* Learns which port was taken, and says the address as it is. */
@@ -174,7 +188,7 @@ static bool open_all(struct listener *listener, struct endpoint *endpoint, size_
         listener->count = 0;
     }
     while (listener->count < instances) {
-        int descriptor = is_shared ? bind_socket(endpoint, true) : fcntl(first, F_DUPFD_CLOEXEC, 0);
+        int descriptor = is_shared ? bind_alone(endpoint, true) : fcntl(first, F_DUPFD_CLOEXEC, 0);
         if (descriptor < 0)
             return false;
         listener->descriptors[listener->count++] = descriptor;
@@ -194,6 +208,11 @@ bool listener_open(struct listener *listener, const char *address, size_t instan
     int reason = errno;
     listener_close(listener);
     return error_set(error, "%s: cannot listen there: %s", address, strerror(reason));
+}
+
+void listener_prepare(int descriptor)
+{
+    set_option(descriptor, SOL_SOCKET, SO_REUSEADDR);
 }
 
 void listener_close(struct listener *listener)

@@ -1,5 +1,6 @@
 /* Listening sockets: bound before any stage is created, so that an address in use is an error of
- * the start, and listening only from when its front end opens.
+ * the start, and listening only from when its front end opens (a Unix socket lets its clients wait
+ * until then: a path on which nobody listens cannot be told from one that a crash has left).
  *
  * An address is "127.0.0.1:8080", "[::1]:8080" (port 0 takes a free one) or "unix:/path". Several
  * instances of one front end get a descriptor each: SO_REUSEPORT where the kernel balances between
@@ -27,6 +28,11 @@ bool listener_check_address(const char *address, struct error *error);
 /* Binds; nothing is left open on failure. Blocks only for local calls. */
 bool listener_open(struct listener *listener, const char *address, size_t instances,
                    struct error *error);
+
+/* To be called before a descriptor listens: a later weir can then bind the address while
+ * connections of this one linger. Until then it would let another weir, starting as well, bind it
+ * beside us. */
+void listener_prepare(int descriptor);
 
 /* Closes what was not taken, and removes the path of a Unix socket. */
 void listener_close(struct listener *listener);

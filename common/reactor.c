@@ -182,6 +182,23 @@ static const struct settings *origin_of(const struct topology *topology, size_t 
     return &topology->instances[at->first_instance].settings;
 }
 
+/* What an instance that listens may let in; 0 where its kind has no such setting. */
+static size_t max_clients(const struct topology *topology, const struct topology_instance *instance)
+{
+    return topology->stages[instance->stage].listen != NULL &&
+                   settings_has(&instance->settings, "max_clients")
+               ? (size_t)settings_number(&instance->settings, "max_clients")
+               : 0;
+}
+
+static size_t count_clients(const struct topology *topology)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < topology->instance_count; i++)
+        count += max_clients(topology, &topology->instances[i]);
+    return count;
+}
+
 static bool create_stage(struct reactor *reactor, size_t index, struct error *error)
 {
     struct reactor_stage *stage = &reactor->stages[index];
@@ -202,6 +219,8 @@ static bool create_stage(struct reactor *reactor, size_t index, struct error *er
         struct listener *listener = &reactor->setup.listeners[instance->stage];
         setup.listener = listener->descriptors[instance->number];
         setup.address = listener->address;
+        if (max_clients(reactor->setup.topology, instance) > 0)
+            setup.all_clients = count_clients(reactor->setup.topology);
         listener->descriptors[instance->number] = -1;
     }
     struct error reason = {0};

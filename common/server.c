@@ -37,7 +37,7 @@ struct server *server_create(const struct stage_setup *setup, const struct serve
     wheel_init(&server->request_timers, now);
     wheel_init(&server->connection_timers, now);
     server_admission_init(&server->admission, limits->max_parallel, limits->max_waiting);
-    if (!server_listen_init(server, setup->listener, error))
+    if (!server_listen_init(server, setup, error))
         server_destroy(&server);
     return server;
 }
@@ -82,6 +82,8 @@ void server_measure(const struct server *server, struct metrics *metrics)
                     counters->refused_clients);
     metrics_counter(metrics, NAMED("refused_total"), refused, "reason=\"waiting\"",
                     counters->refused_waiting);
+    metrics_counter(metrics, NAMED("refused_total"), refused, "reason=\"output\"",
+                    counters->refused_output);
     metrics_counter(metrics, NAMED("closed_total"),
                     "Connections closed because their responses were not read.",
                     "reason=\"max_output\"", counters->closed_output);

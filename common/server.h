@@ -8,12 +8,16 @@
  * answers arrive in. At most max_parallel requests are in progress, the next max_waiting wait for
  * their turn in a queue, and those beyond are answered STATUS_BUSY. At most SERVER_PIPELINE
  * requests of one connection are unanswered or unwritten: beyond that, and while the client does
- * not read its responses, nothing more is read from it; one whose unsent responses grow beyond
- * max_output all the same is closed. Responses leave in one write a connection and turn; values by
- * reference are written from where they lie.
+ * not read its responses or SERVER_HELD bytes of them wait for an earlier one, nothing more is read
+ * from it. One whose unsent responses, values included, grow beyond max_output all the same is
+ * closed. What waits to be sent, but for values by reference, is bounded over all connections
+ * together by SERVER_MAX_HELD: the connection that would go beyond is closed. Responses leave in
+ * one write a connection and turn; values by reference are written from where they lie.
  *
  * A request that the client no longer waits for, because it has gone, counts as in progress until
- * its answer comes or its time is over, for its work is still being done.
+ * its answer comes or its time is over, for its work is still being done. A client that closes
+ * looks like one that only has nothing more to say, and behind its last request nothing is read
+ * from it: that it has gone shows when its response is written, within the request's timeout.
  *
  * Runs in its reactor's thread only; never blocks. */
 #ifndef WEIR_SERVER_H
@@ -27,9 +31,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SERVER_PIPELINE                                                                            \
-    128 /* requests of one connection, and so also taken from it in one turn                       \
-         */
+#define SERVER_PIPELINE 128                         /* requests of one connection */
+#define SERVER_HELD     ((size_t)64 * 1024)         /* bytes; what was asked for comes on top */
+#define SERVER_MAX_HELD ((size_t)256 * 1024 * 1024) /* bytes of all connections together */
 
 /* Past a request's deadline the stages it asked are given this long to answer for themselves: they
  * know what became of it. */
@@ -114,8 +118,8 @@ struct server_limits server_limits_of(const struct settings *settings);
 
 struct server;
 
-/* Takes over setup->listener. max_clients is clamped to what descriptors the process may have, and
- * that is logged. NULL and an error text on failure. */
+/* Takes over setup->listener. max_clients is lowered to its part of the descriptors that the
+ * process may have, and that is logged. NULL and an error text on failure. */
 struct server *server_create(const struct stage_setup *setup, const struct server_limits *limits,
                              const struct server_protocol *protocol, void *owner,
                              struct error *error);

@@ -71,6 +71,12 @@ static void take_fresh(struct server_connection *connection, struct bytes fresh)
         buffer_append(&connection->input, fresh.data + used, fresh.size - used);
 }
 
+/* Whether some of the input has not been looked at. */
+static bool has_more(const struct server_connection *connection)
+{
+    return connection->input.size > 0 && !connection->is_partial;
+}
+
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer);
 
 static void set_reading(struct server_connection *connection, bool wants)
@@ -97,7 +103,7 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
         server_connection_close(connection);
     } else if (connection->phase == CONNECTION_OPEN) {
         take_fresh(connection, (struct bytes){buffer->base, (size_t)size});
-        if (!server_connection_may_take(connection))
+        if (has_more(connection) || !server_connection_may_take(connection))
             set_reading(connection, false);
     } else {
         connection->dropped += (size_t)size;
@@ -195,6 +201,7 @@ void server_connection_close(struct server_connection *connection)
     server_connection_untouch(connection);
     wheel_cancel(&server->connection_timers, &connection->timer);
     server_exchange_abandon(connection);
+    server->held -= connection->held;
     buffer_fini(&connection->input);
     if (!connection->is_refused && server->protocol->on_close)
         server->protocol->on_close(server->owner, connection->session);
@@ -239,6 +246,21 @@ static bool is_overfull(const struct server_connection *connection)
     return is_overfull;
 }
 
+/* Counts what it has waiting to be sent. False when it grew and is too much with all the others'.
+ */
+static bool may_hold(struct server_connection *connection)
+{
+    struct server *server = connection->server;
+    const struct server_pipeline *pipeline = &connection->pipeline;
+    size_t before = connection->held;
+    connection->held = pipeline->output.bytes.size +
+                       (connection->write ? connection->write->output.bytes.size : 0);
+    for (const struct server_request *request = pipeline->first; request; request = request->next)
+        connection->held += request->response.bytes.size;
+    server->held += connection->held - before;
+    return connection->held <= before || server->held <= SERVER_MAX_HELD;
+}
+
 void server_connection_settle(struct server_connection *connection, int64_t now)
 {
     if (connection->phase == CONNECTION_LINGER) {
@@ -246,11 +268,16 @@ void server_connection_settle(struct server_connection *connection, int64_t now)
             server_connection_close(connection);
         return;
     }
-    if (connection->input.size > 0 && !connection->is_partial)
+    if (has_more(connection))
         take_kept(connection);
     if (connection->phase == CONNECTION_LAST)
         drop_input(connection);
     if (!server_write_start(connection) || is_overfull(connection)) {
+        server_connection_close(connection);
+        return;
+    }
+    if (!may_hold(connection)) {
+        connection->server->counters.refused_output++;
         server_connection_close(connection);
         return;
     }
@@ -259,10 +286,9 @@ void server_connection_settle(struct server_connection *connection, int64_t now)
         linger(connection, now);
         return;
     }
-    bool has_more = connection->input.size > 0 && !connection->is_partial;
     bool may_take = server_connection_may_take(connection);
-    if (has_more && may_take)
+    if (has_more(connection) && may_take)
         server_connection_touch(connection); /* in the next turn, after others had theirs */
     wait_for_next(connection, now);
-    set_reading(connection, may_take && !has_more);
+    set_reading(connection, may_take && !has_more(connection));
 }

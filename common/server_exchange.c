@@ -93,8 +93,8 @@ size_t server_exchange_take(struct server_connection *connection, struct bytes i
     struct server *server = connection->server;
     int64_t now = clock_read(server->clock).mono;
     void *session = server_connection_session(connection);
-    size_t used = 0;
-    while (used < input.size && server_connection_may_take(connection)) {
+    size_t used = 0, count = 0;
+    while (used < input.size && count++ < SERVER_TURN && server_connection_may_take(connection)) {
         struct bytes rest = {input.data + used, input.size - used};
         struct server_taken taken = {0};
         server->reply.size = 0;

@@ -1,8 +1,8 @@
 /* The listening socket: it listens from when the stages behind can be asked, and accepts as many
  * clients as the limits and the process's descriptors allow.
  *
- * When the process is out of descriptors, libuv gives up one it keeps in reserve, accepts and
- * closes what waits, and so does not spin. */
+ * Should the process run out of descriptors all the same, libuv gives up one it keeps in reserve,
+ * accepts and closes what waits, and so does not spin. */
 #include "common/server_private.h"
 
 #include "common/listener.h"
@@ -47,7 +47,7 @@ static void on_client(uv_stream_t *listener, int status)
     bool is_accepted = uv_accept(listener, &connection->uv.stream) == 0;
     bool is_refused = server->clients >= server->limits.max_clients;
     server->counters.refused_clients += is_refused;
-    if (!is_accepted || (is_refused && server->refused == SERVER_MAX_REFUSED)) {
+    if (!is_accepted || (is_refused && server->refused >= server->max_refused)) {
         uv_close(&connection->uv.handle, on_closed);
         return;
     }
@@ -65,29 +65,44 @@ static void on_client(uv_stream_t *listener, int status)
     }
 }
 
-static void clamp_clients(struct server *server)
+/* The descriptors that this server's connections may take: its part of what the process may open,
+ * as large as its part of all the clients that are to be let in. */
+static size_t share_descriptors(size_t limit, size_t clients, size_t all_clients)
 {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-        return;
-    size_t room = limit.rlim_cur > 2 * SERVER_DESCRIPTORS
-                      ? (size_t)limit.rlim_cur - SERVER_DESCRIPTORS
-                      : (size_t)limit.rlim_cur / 2;
-    if (server->limits.max_clients <= room)
-        return;
-    log_write(server->log, LOG_WARN, server->name, "max-clients-lowered",
-              LOG_NUMBER("from", (int64_t)server->limits.max_clients),
-              LOG_NUMBER("to", (int64_t)room), LOG_NUMBER("descriptors", (int64_t)limit.rlim_cur));
-    server->limits.max_clients = room;
+    size_t room = limit > 2 * SERVER_DESCRIPTORS ? limit - SERVER_DESCRIPTORS : limit / 2;
+    return all_clients > 0 ? (size_t)((double)room * (double)clients / (double)all_clients) : room;
 }
 
-bool server_listen_init(struct server *server, int descriptor, struct error *error)
+/* One client too many takes a descriptor as well while it is told so. */
+static void clamp_clients(struct server *server, size_t all_clients)
 {
+    struct rlimit limit;
+    server->max_refused = SERVER_MAX_REFUSED;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return;
+    size_t clients = server->limits.max_clients;
+    size_t share = share_descriptors((size_t)limit.rlim_cur, clients, all_clients);
+    size_t most = share - share / 16;
+    if (clients > most) {
+        server->limits.max_clients = most > 0 ? most : 1;
+        log_write(server->log, LOG_WARN, server->name, "max-clients-lowered",
+                  LOG_NUMBER("from", (int64_t)clients),
+                  LOG_NUMBER("to", (int64_t)server->limits.max_clients),
+                  LOG_NUMBER("descriptors", (int64_t)limit.rlim_cur));
+        clients = server->limits.max_clients;
+    }
+    size_t left = share > clients ? share - clients : 0;
+    server->max_refused = left < SERVER_MAX_REFUSED ? left : SERVER_MAX_REFUSED;
+}
+
+bool server_listen_init(struct server *server, const struct stage_setup *setup, struct error *error)
+{
+    int descriptor = setup->listener;
     struct sockaddr_storage address = {0};
     socklen_t size = sizeof(address);
     server->is_unix = getsockname(descriptor, (struct sockaddr *)&address, &size) == 0 &&
                       address.ss_family == AF_UNIX;
-    clamp_clients(server);
+    clamp_clients(server, setup->all_clients);
     int result;
     if (server->is_unix) {
         uv_pipe_t *pipe = memory_alloc(1, sizeof(*pipe));
@@ -121,6 +136,9 @@ void server_open(struct server *server)
 {
     if (!server->listener)
         return;
+    uv_os_fd_t descriptor;
+    if (uv_fileno((uv_handle_t *)server->listener, &descriptor) == 0)
+        listener_prepare(descriptor);
     int result = uv_listen(server->listener, LISTENER_BACKLOG, on_client);
     server->is_listening = result == 0;
     if (server->is_listening)

@@ -19,12 +19,13 @@
 #include <uv.h>
 
 #define SERVER_READ_SIZE    65536         /* bytes, at once from one connection */
+#define SERVER_TURN         32            /* requests taken from one connection at a time */
 #define SERVER_SPARES       64            /* output buffers kept for the next turn */
 #define SERVER_SPARE_SIZE   16384         /* bytes; larger ones are given back */
 #define SERVER_LINGER       (1 * SECOND)  /* for the client to read and close as well */
 #define SERVER_LINGER_BYTES (1024 * 1024) /* of its input dropped meanwhile */
 #define SERVER_MAX_REFUSED  128           /* connections being told that they are too many */
-#define SERVER_DESCRIPTORS  128           /* kept from clients, for all else in the process */
+#define SERVER_DESCRIPTORS  256           /* kept from clients, for all else in the process */
 
 enum connection_phase {
     CONNECTION_OPEN,   /* takes requests */
@@ -63,11 +64,13 @@ struct server_connection {
     struct server_write *write; /* what the system has not taken yet; NULL: nothing */
     size_t unsent;              /* bytes, when last looked at; SIZE_MAX: never */
     size_t dropped;             /* bytes, LINGER */
+    size_t held;                /* its part of the server's, when last counted */
     max_align_t session[];      /* the protocol's */
 };
 
 struct server_counters {
-    uint64_t connections_total, refused_clients, refused_waiting, late_answers, closed_output;
+    uint64_t connections_total, refused_clients, refused_waiting, refused_output, late_answers;
+    uint64_t closed_output;
 };
 
 struct server {
@@ -85,6 +88,8 @@ struct server {
 
     struct server_connection *connections, *touched;
     size_t clients, refused; /* connections of either kind */
+    size_t max_refused;
+    size_t held; /* bytes of our own that wait to be sent, over all connections */
     struct server_requests requests;
     struct server_admission admission;
     struct wheel request_timers, connection_timers;
@@ -98,7 +103,8 @@ struct server {
 
 /* ---- server_listen.c ---- */
 
-bool server_listen_init(struct server *server, int descriptor, struct error *error);
+bool server_listen_init(struct server *server, const struct stage_setup *setup,
+                        struct error *error);
 void server_listen_close(struct server *server);
 
 /* ---- server_connection.c ---- */
@@ -131,6 +137,7 @@ static inline void *server_connection_session(struct server_connection *connecti
 static inline bool server_connection_may_take(const struct server_connection *connection)
 {
     return connection->phase == CONNECTION_OPEN && !connection->write &&
+           connection->held < SERVER_HELD &&
            server_pipeline_depth(&connection->pipeline) < SERVER_PIPELINE;
 }
 

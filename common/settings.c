@@ -6,22 +6,34 @@
 
 #include <string.h>
 
+/* NULL: the kind declares no such name. */
 static const struct setting_value *find(const struct settings *settings, const char *name)
 {
-    size_t i = 0;
+    for (size_t i = 0; settings->kind->settings[i].name; i++)
+        if (strcmp(settings->kind->settings[i].name, name) == 0)
+            return &settings->values[i];
+    return NULL;
+}
 
-    while (settings->kind->settings[i].name && strcmp(settings->kind->settings[i].name, name) != 0)
-        i++;
-    CHECK(settings->kind->settings[i].name);
-    return &settings->values[i];
+static const struct setting_value *find_declared(const struct settings *settings, const char *name)
+{
+    const struct setting_value *value = find(settings, name);
+
+    CHECK(value);
+    return value;
+}
+
+bool settings_has(const struct settings *settings, const char *name)
+{
+    return find(settings, name) != NULL;
 }
 
 int64_t settings_number(const struct settings *settings, const char *name)
 {
-    return find(settings, name)->number;
+    return find_declared(settings, name)->number;
 }
 
 const char *settings_text(const struct settings *settings, const char *name)
 {
-    return find(settings, name)->text;
+    return find_declared(settings, name)->text;
 }

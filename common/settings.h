@@ -51,6 +51,8 @@ struct settings {
     } * values;
 };
 
+bool settings_has(const struct settings *settings, const char *name);
+
 /* CHECK: the kind declares such a name. */
 int64_t settings_number(const struct settings *settings, const char *name);
 const char *settings_text(const struct settings *settings, const char *name);

@@ -66,6 +66,8 @@ struct stage_setup {
     struct clock *clock;           /* for what the loop calls, outside the hooks */
     int listener;                  /* bound, for the stage to listen on and close; -1: none */
     const char *address;           /* of the listener, as bound; NULL: none */
+    size_t all_clients; /* max_clients of all instances that have such a setting, this one
+                           among them: they share the process's descriptors; 0: none */
     struct log *log;
 };
 

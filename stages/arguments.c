@@ -84,6 +84,9 @@ static const struct option *find_option(const char *name, size_t size)
 
 static bool read_flags(struct given *given, const char *const *argv, struct error *error)
 {
+    /* What else stands there may be a password. */
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
     for (const char *const *at = *argv ? argv + 1 : argv; *at; at++) {
         const char *name = *at + 2;
         size_t size = strcspn(name, "=");
@@ -94,7 +97,7 @@ static bool read_flags(struct given *given, const char *const *argv, struct erro
         option = find_option(name, size);
         if (!option)
             return error_set(error, "unknown option --%.*s; --help lists them",
-                             (int)strspn(name, "abcdefghijklmnopqrstuvwxyz-"), name);
+                             (int)strspn(name, letters), name);
         if (name[size] == '=')
             value = name + size + 1;
         if (!option->value && value)

@@ -5,6 +5,7 @@
 #include "tests/support/unit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -208,6 +209,97 @@ static void test_pipelined_requests_are_bounded(void **state)
     http_stage_destroy(&stage);
 }
 
+/* Sends requests in one write, of which no turn has seen anything. */
+static void send_gets(int client, int count)
+{
+    struct blob all = {0};
+    for (int i = 0; i < count; i++)
+        blob_append_format(&all, "GET /%d HTTP/1.1\r\n" HOST "\r\n", i);
+    assert_true(send(client, all.data, all.length, 0) == (ssize_t)all.length);
+    blob_fini(&all);
+}
+
+/* `size` bytes of text; the caller frees them. */
+static char *create_text(size_t size)
+{
+    char *text = malloc(size + 1);
+    assert_non_null(text);
+    memset(text, 'x', size);
+    text[size] = '\0';
+    return text;
+}
+
+/* Who sends one request waits for few of those that another sends at once. */
+static void test_nobody_takes_the_whole_turn(void **state)
+{
+    (void)state;
+    struct http_stage *stage = http_stage_create((struct server_limits){0});
+    int greedy = http_stage_connect(stage), modest = http_stage_connect(stage);
+    send_gets(greedy, SERVER_PIPELINE);
+    send_gets(modest, 1);
+    http_stage_expect_asks(stage, SERVER_PIPELINE + 1);
+    size_t second = 1; /* the first ask for /0 is the greedy client's, or else all is well anyway */
+    while (!bytes_are_equal(http_stage_key(stage, second), bytes_of_text("0")))
+        second++;
+    assert_true(second <= 2 * SERVER_TURN);
+    close(greedy);
+    close(modest);
+    http_stage_destroy(&stage);
+}
+
+/* The responses behind an unanswered request are held; when they are many bytes, no more is asked
+ * for until they can be sent. */
+static void test_no_more_is_asked_for_while_much_is_held(void **state)
+{
+    (void)state;
+    struct http_stage *stage = http_stage_create((struct server_limits){0});
+    char *large = create_text(SERVER_HELD);
+    int client = http_stage_connect(stage);
+    http_stage_get(stage, client, "slow");
+    http_stage_get(stage, client, "large");
+    http_stage_expect_asks(stage, 2);
+    http_stage_answer_text(stage, 1, large);
+    http_stage_turn(stage);
+    http_stage_get(stage, client, "next");
+    http_stage_expect_asks(stage, 2);
+    http_stage_answer_text(stage, 0, "at last");
+    http_stage_expect(stage, client, 200, "at last");
+    http_stage_expect(stage, client, 200, large);
+    http_stage_expect_asks(stage, 3);
+    free(large);
+    close(client);
+    http_stage_destroy(&stage);
+}
+
+/* Clients that read nothing hold no more memory than all together may; the others are served. */
+static void test_output_is_bounded_over_all_connections(void **state)
+{
+    enum { EACH = 64, SIZE = 1024 * 1024, CLIENTS = SERVER_MAX_HELD / SIZE / EACH + 1 };
+    (void)state;
+    struct http_stage *stage = http_stage_create((struct server_limits){0});
+    int clients[CLIENTS], reader = http_stage_connect(stage);
+    char *large = create_text(SIZE);
+    for (size_t i = 0; i < CLIENTS; i++) {
+        clients[i] = http_stage_connect(stage);
+        send_gets(clients[i], EACH);
+        http_stage_expect_asks(stage, (i + 1) * EACH);
+        for (size_t k = 1; k < EACH; k++) /* all but the first, which they wait for */
+            http_stage_answer_text(stage, i * EACH + k, large);
+        http_stage_turn(stage);
+    }
+    assert_int_equal(http_stage_metric(stage, "weir_http_refused_total", "output"), 1);
+    assert_int_equal(http_stage_metric(stage, "weir_http_connections", NULL), CLIENTS);
+    http_stage_get(stage, reader, "key");
+    http_stage_expect_asks(stage, CLIENTS * EACH + 1);
+    http_stage_answer_text(stage, CLIENTS * EACH, "value");
+    http_stage_expect(stage, reader, 200, "value");
+    free(large);
+    for (size_t i = 0; i < CLIENTS; i++)
+        close(clients[i]);
+    close(reader);
+    http_stage_destroy(&stage);
+}
+
 /* Ten thousand idle clients must be cheap. */
 static void test_an_idle_connection_is_small(void **state)
 {
@@ -227,6 +319,9 @@ int main(void)
         cmocka_unit_test(test_an_idle_connection_is_closed_without_a_word),
         cmocka_unit_test(test_a_reader_that_takes_nothing_is_cut_off),
         cmocka_unit_test(test_pipelined_requests_are_bounded),
+        cmocka_unit_test(test_nobody_takes_the_whole_turn),
+        cmocka_unit_test(test_no_more_is_asked_for_while_much_is_held),
+        cmocka_unit_test(test_output_is_bounded_over_all_connections),
         cmocka_unit_test(test_an_idle_connection_is_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

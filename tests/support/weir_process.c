@@ -103,10 +103,22 @@ static bool is_listening(const char *log, void *context)
 struct weir_process *weir_process_start(const char *url, const struct weir_settings *settings)
 {
     struct weir_process *weir = calloc(1, sizeof *weir);
-    const char *arguments[ARGUMENTS_MAX] = {
-        weir_process_binary(), "--topology", settings->topology, "--redis", url, "--http",
-        "127.0.0.1:0",         "--admin",    "127.0.0.1:0",
+    const char *all[ARGUMENTS_MAX] = {
+        "sh",
+        "-c",
+        "ulimit -n \"$0\" && exec \"$@\"",
+        settings->descriptors,
+        weir_process_binary(),
+        "--topology",
+        settings->topology,
+        "--redis",
+        url,
+        "--http",
+        "127.0.0.1:0",
+        "--admin",
+        "127.0.0.1:0",
     };
+    const char **arguments = all + 4; /* weir's own */
     size_t count = 9;
     char *written = NULL;
 
@@ -120,7 +132,7 @@ struct weir_process *weir_process_start(const char *url, const struct weir_setti
         arguments[2] = written = write_topology(weir->directory, settings);
     for (const char *const *flag = settings->flags; flag && *flag; flag++)
         arguments[count++] = *flag;
-    weir->process = process_start(arguments, settings->environment);
+    weir->process = process_start(settings->descriptors ? all : arguments, settings->environment);
     free(written);
     if (!process_wait_match(weir->process, PROCESS_ERRORS, is_listening, weir,
                             deadline_in(PATIENCE))) {

@@ -24,6 +24,7 @@ struct weir_settings {
     bool has_resp;                  /* there is one for another reason */
     const char *drain_timeout;      /* NULL: the default */
     const char *redis;              /* NULL: likewise */
+    const char *descriptors;        /* how many it may have open; NULL: as many as we */
     const char *const *flags;       /* ends with NULL; NULL for none */
     const char *const *environment; /* NAME=VALUE, ends with NULL; NULL for none */
 };

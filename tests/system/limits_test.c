@@ -33,6 +33,45 @@ static void test_max_clients(void **state)
     http_client_close(&clients[2]);
 }
 
+/* A process with few descriptors lets in as many clients as it can serve, tells some of the others
+ * and turns away the rest, and keeps what it needs for itself. */
+static void test_few_descriptors(void **state)
+{
+    enum { CLIENTS = 100, SERVED = 60 };
+    struct pipeline *p = *state;
+    struct http_client *clients[CLIENTS];
+
+    redis_server_run(p->redis, "SET key value");
+    pipeline_start(p, SETTINGS(.descriptors = "128"));
+    assert_true(weir_process_wait_log(p->weir, "max-clients-lowered from=10000 to=60",
+                                      deadline_in(PATIENCE)));
+    for (int i = 0; i < CLIENTS; i++)
+        clients[i] = pipeline_ask(p, "/key");
+    for (int i = 0; i < SERVED; i++)
+        pipeline_expect_response(p, clients[i], 200, "value");
+    pipeline_expect_response(p, clients[SERVED], 503, NULL);
+    pipeline_wait_metric(p, "weir_http_refused_total", "reason=\"clients\"", CLIENTS - SERVED);
+    redis_server_kill(p->redis); /* to be connected to anew, while all the clients are there */
+    pipeline_wait_metric(p, "weir_redis_connections_up", NULL, 0);
+    redis_server_restart(p->redis, NULL);
+    pipeline_wait_metric(p, "weir_redis_connections_up", NULL, 2);
+    for (int i = 0; i < CLIENTS; i++)
+        http_client_close(&clients[i]);
+    pipeline_wait_status(p, "/key", 200);
+}
+
+/* Several front ends share the process's descriptors. */
+static void test_few_descriptors_for_several_instances(void **state)
+{
+    struct pipeline *p = *state;
+
+    pipeline_start(p, SETTINGS(.descriptors = "512", .http = "instances: 2, max_clients: 1000"));
+    assert_true(weir_process_wait_log(p->weir, "http.0 max-clients-lowered from=500 to=120",
+                                      deadline_in(PATIENCE)));
+    assert_true(weir_process_wait_log(p->weir, "http.1 max-clients-lowered from=500 to=120",
+                                      deadline_in(PATIENCE)));
+}
+
 static void ask_misses(const struct pipeline *p, struct http_client **clients, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -168,6 +207,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         PIPELINE_TEST(test_max_clients),
+        PIPELINE_TEST(test_few_descriptors),
+        PIPELINE_TEST(test_few_descriptors_for_several_instances),
         PIPELINE_TEST(test_max_waiting),
         PIPELINE_TEST(test_max_fetches),
         PIPELINE_TEST(test_pipelined_requests_are_bounded),

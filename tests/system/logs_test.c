@@ -66,11 +66,28 @@ static void test_log_lines_have_a_form(void **state)
     free(log);
 }
 
+/* Who reads a log wants to know of which weir. */
+static void test_log_names_the_version(void **state)
+{
+    static const char *const flags[] = {"--version", NULL};
+    struct pipeline *p = *state;
+    struct blob version = {0};
+    char started[64];
+
+    assert_int_equal(weir_process_run(flags, NULL, &version), 0);
+    snprintf(started, sizeof started, "started version=%s",
+             strtok(version.data + strlen("weir "), "\n"));
+    pipeline_start(p, NULL);
+    assert_true(weir_process_wait_log(p->weir, started, deadline_in(PATIENCE)));
+    blob_fini(&version);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         PIPELINE_TEST(test_log_holds_no_keys_and_no_passwords),
         PIPELINE_TEST(test_log_lines_have_a_form),
+        PIPELINE_TEST(test_log_names_the_version),
     };
 
     return PIPELINE_RUN("logs", tests);

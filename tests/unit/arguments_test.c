@@ -153,6 +153,8 @@ static void test_what_cannot_be_understood_is_refused(void **state)
 {
     (void)state;
     assert_refused(FLAGS("--expire", "1s"), NONE, "unknown option --expire; --help lists them");
+    assert_refused(FLAGS("--max_clients", "1"), NONE,
+                   "unknown option --max_clients; --help lists them");
     assert_refused(FLAGS("--expiry"), NONE, "--expiry needs a value: DURATION");
     assert_refused(FLAGS("--expiry="), NONE, "--expiry needs a value: DURATION");
     assert_refused(FLAGS("--expiry", ""), NONE, "--expiry needs a value: DURATION");

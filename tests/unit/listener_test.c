@@ -2,10 +2,12 @@
  * test with sockets, for they are all there is to it. */
 #include "common/listener.h"
 
+#include "tests/support/net.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/unit.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +77,70 @@ static void test_a_second_listener_is_refused(void **state)
     }
 }
 
+static void expect_in_use(const char *address)
+{
+    struct listener listener;
+    struct error error;
+    assert_false(listener_open(&listener, address, 1, &error));
+    assert_non_null(strstr(error.text, "in use"));
+    assert_false(listener_open(&listener, address, 3, &error));
+}
+
+/* Two that are starting: neither listens yet. So are two stages of one weir. */
+static void test_an_address_is_taken_before_anybody_listens(void **state)
+{
+    static const size_t instances[] = {1, 3};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct listener first;
+        struct error error;
+        char everywhere[32];
+        assert_true(listener_open(&first, "127.0.0.1:0", instances[i], &error));
+        expect_in_use(first.address);
+        snprintf(everywhere, sizeof(everywhere), "0.0.0.0%s", strrchr(first.address, ':'));
+        expect_in_use(everywhere);
+        listener_close(&first);
+    }
+    char *directory = temp_dir_create();
+    char address[256];
+    struct listener first;
+    struct error error;
+    snprintf(address, sizeof(address), "unix:%s/socket", directory);
+    assert_true(listener_open(&first, address, 1, &error));
+    expect_in_use(address);
+    assert_int_equal(access(address + 5, F_OK), 0);
+    listener_close(&first);
+    temp_dir_destroy(&directory);
+}
+
+/* A weir that is started again need not wait until the system has forgotten the connections that
+ * the one before has closed. */
+static void test_closed_connections_are_not_in_the_way(void **state)
+{
+    (void)state;
+    struct listener listener;
+    struct error error;
+    char address[128], byte;
+    assert_true(listener_open(&listener, "127.0.0.1:0", 1, &error));
+    snprintf(address, sizeof(address), "%s", listener.address);
+    listener_prepare(listener.descriptors[0]);
+    assert_int_equal(listen(listener.descriptors[0], 1), 0);
+    int client = net_connect(atoi(strrchr(address, ':') + 1));
+    assert_true(client >= 0);
+    struct pollfd waiting = {.fd = listener.descriptors[0], .events = POLLIN};
+    assert_int_equal(poll(&waiting, 1, -1), 1);
+    int accepted = accept(listener.descriptors[0], NULL, NULL);
+    assert_true(accepted >= 0);
+    close(accepted); /* first, and so it is the one that lingers */
+    assert_int_equal(read(client, &byte, 1), 0);
+    close(client);
+    listener_close(&listener);
+    for (size_t instances = 1; instances <= 3; instances += 2) {
+        assert_true(listener_open(&listener, address, instances, &error));
+        listener_close(&listener);
+    }
+}
+
 static void test_each_instance_has_a_descriptor(void **state)
 {
     (void)state;
@@ -132,6 +198,8 @@ int main(void)
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_port_0_takes_a_free_one_and_says_which),
         cmocka_unit_test(test_a_second_listener_is_refused),
+        cmocka_unit_test(test_an_address_is_taken_before_anybody_listens),
+        cmocka_unit_test(test_closed_connections_are_not_in_the_way),
         cmocka_unit_test(test_each_instance_has_a_descriptor),
         cmocka_unit_test(test_a_unix_socket_left_by_a_crash_is_replaced),
         cmocka_unit_test(test_a_file_in_the_way_is_left_alone),
