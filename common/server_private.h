@@ -25,6 +25,7 @@
 #define SERVER_LINGER       (1 * SECOND)  /* for the client to read and close as well */
 #define SERVER_LINGER_BYTES (1024 * 1024) /* of its input dropped meanwhile */
 #define SERVER_MAX_REFUSED  128           /* connections being told that they are too many */
+#define SERVER_MIN_REFUSED  4             /* however small its share: these the process can spare */
 #define SERVER_DESCRIPTORS  256           /* kept from clients, for all else in the process */
 
 enum connection_phase {
