@@ -19,7 +19,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run run-split test test-asan test-tsan test-fresh fuzz bench
+.PHONY: all run run-split test test-asan test-tsan test-clients test-fresh fuzz bench
 .PHONY: format check-format check-layers lint clean help FORCE
 
 all:
@@ -31,6 +31,7 @@ needs-run-split    := build run
 needs-test         := build test
 needs-test-asan    := build test sanitize
 needs-test-tsan    := build test sanitize
+needs-test-clients := build run clients
 needs-fuzz         := build test fuzz
 needs-bench        := build run bench
 needs-format       := format

@@ -28,6 +28,8 @@ static void measure_stage(const struct reactor_stage *stage, struct moment now,
         stage->owner.kind->measure(stage->owner.stage, now, metrics);
     if (stage->asks != NULL)
         port_ask_measure(stage->asks, metrics);
+    if (stage->control != NULL)
+        port_ask_measure(stage->control, metrics);
     if (stage->serves != NULL)
         port_serve_measure(stage->serves, metrics);
 }

@@ -330,6 +330,7 @@ int host_run(const struct topology *topology,
     host_links_close(&host.links);
     close_listeners(&host);
     if (is_up)
-        log_write(log, LOG_INFO, "host", "stopped", LOG_TEXT("reason", "drained"));
+        log_write(log, LOG_INFO, "host", "stopped",
+                  LOG_TEXT("reason", host.undrained == 0 ? "drained" : "drain_timeout"));
     return is_up ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -19,6 +19,7 @@
 struct fields {
     enum { FIELD_OTHER, FIELD_HOST, FIELD_LENGTH, FIELD_CODING, FIELD_EXPECT } current;
     unsigned hosts, lengths, codings;
+    bool is_host_bad;    /* it holds a byte that neither a host nor a port does */
     bool is_length_good; /* digits only */
     bool is_chunked;     /* the coding is "chunked" and nothing else */
     bool expects_continue;
@@ -49,6 +50,15 @@ static int on_field(llhttp_t *parser, const char *at, size_t size)
     return 0;
 }
 
+/* RFC 3986, 3.2.2 and 3.2.3. */
+static bool is_host_byte(char byte)
+{
+    static const char marks[] = {'-', '.', '_', '~', '%', '!', '$', '&', '\'', '(',
+                                 ')', '*', '+', ',', ';', '=', ':', '[', ']'};
+    return (byte >= '0' && byte <= '9') || ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z') ||
+           memchr(marks, byte, sizeof(marks));
+}
+
 static int on_value(llhttp_t *parser, const char *at, size_t size)
 {
     struct fields *fields = parser->data;
@@ -67,6 +77,9 @@ static int on_value(llhttp_t *parser, const char *at, size_t size)
         fields->expects_continue = is_text(at, size, "100-continue");
         break;
     case FIELD_HOST:
+        for (size_t i = 0; i < size; i++)
+            fields->is_host_bad |= !is_host_byte(at[i]);
+        break;
     case FIELD_OTHER:
         break;
     }
@@ -117,7 +130,8 @@ static enum http_verdict check_lines(struct bytes input, const char **head_end,
             return HTTP_READY;
         }
         if (!http_line_is_field(at, line_end))
-            return http_refuse(request, HTTP_BAD, 400, "a header line is malformed");
+            return http_refuse(request, HTTP_BAD, 400,
+                               "a header line is not of the form Name: value");
     }
     if (line == HTTP_LINE_BROKEN)
         return http_refuse(request, HTTP_BAD, 400, "a line does not end with CR LF");
@@ -126,16 +140,43 @@ static enum http_verdict check_lines(struct bytes input, const char **head_end,
     return HTTP_MORE;
 }
 
+/* Why the fields leave open where the request ends (RFC 9112, 6); NULL when they do not. */
+static const char *find_doubt(const struct fields *fields, const struct http_request *request)
+{
+    if (fields->lengths > 0 && fields->codings > 0)
+        return "there is a Content-Length beside Transfer-Encoding";
+    if (fields->lengths > 1 || (fields->lengths == 1 && !fields->is_length_good))
+        return "the Content-Length is malformed or repeated";
+    if (fields->codings > 1)
+        return "the Transfer-Encoding is repeated";
+    if (fields->codings == 1 && request->is_old)
+        return "there is no Transfer-Encoding in HTTP/1.0";
+    return NULL;
+}
+
+/* llhttp has given up: what it has seen by then mostly says why. */
+static enum http_verdict refuse_fields(const struct fields *fields, struct http_request *request)
+{
+    const char *problem = find_doubt(fields, request);
+    if (!problem && fields->current == FIELD_LENGTH)
+        problem = "the Content-Length is malformed or repeated";
+    if (!problem && fields->current == FIELD_CODING)
+        problem = "the Transfer-Encoding is malformed";
+    if (!problem)
+        problem = "the target or a header holds a byte that must not be there";
+    return http_refuse(request, HTTP_BAD, 400, problem);
+}
+
 /* What the fields say about the request, in so far as it can be relied on (RFC 9112, 3.2 and 6). */
 static enum http_verdict check_fields(const struct fields *fields, struct http_request *request)
 {
     if (fields->hosts > 1 || (fields->hosts == 0 && !request->is_old))
-        return http_refuse(request, HTTP_BAD, 400, "exactly one Host is needed");
-    if (fields->lengths > 1 || (fields->lengths == 1 && !fields->is_length_good))
-        return http_refuse(request, HTTP_BAD, 400, "the Content-Length is malformed or repeated");
-    if (fields->codings > 1 || (fields->codings == 1 && (fields->lengths > 0 || request->is_old)))
-        return http_refuse(request, HTTP_BAD, 400,
-                           "Transfer-Encoding is repeated, beside Content-Length, or in HTTP/1.0");
+        return http_refuse(request, HTTP_BAD, 400, "exactly one Host header is needed");
+    if (fields->is_host_bad)
+        return http_refuse(request, HTTP_BAD, 400, "the Host header does not name a host");
+    const char *doubt = find_doubt(fields, request);
+    if (doubt)
+        return http_refuse(request, HTTP_BAD, 400, doubt);
     if (fields->codings == 1 && !fields->is_chunked)
         return http_refuse(request, HTTP_BAD, 501,
                            "no Transfer-Encoding but chunked is understood");
@@ -194,7 +235,7 @@ enum http_verdict http_parse(struct bytes input, struct http_request *request)
     parser.data = &fields;
     size_t head_size = (size_t)(head_end - input.data);
     if (llhttp_execute(&parser, input.data, head_size) != HPE_PAUSED || !fields.is_complete)
-        return http_refuse(request, HTTP_BAD, 400, "the request is malformed");
+        return refuse_fields(&fields, request);
     verdict = check_fields(&fields, request);
     if (verdict != HTTP_READY)
         return verdict;

@@ -12,7 +12,8 @@ static enum http_verdict check_version(struct bytes version, struct http_request
     const char *v = version.data;
     if (version.size != 8 || memcmp(v, "HTTP/", 5) != 0 || v[5] < '0' || v[5] > '9' ||
         v[6] != '.' || v[7] < '0' || v[7] > '9')
-        return http_refuse(request, HTTP_BAD, 400, "the request line is not one of HTTP/1.1");
+        return http_refuse(request, HTTP_BAD, 400,
+                           "the request line is not of the form GET /key HTTP/1.1");
     if (v[5] != '1' || v[7] > '1')
         return http_refuse(request, HTTP_BAD, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
     request->is_old = v[7] == '0';
@@ -53,7 +54,8 @@ static enum http_verdict check_target(struct bytes target, struct http_request *
     } else if (*at == '/') {
         at++;
     } else {
-        return http_refuse(request, HTTP_BAD, 400, "the target must begin with a slash");
+        return http_refuse(request, HTTP_BAD, 400,
+                           "the target must begin with a slash or with http://");
     }
     request->path = (struct bytes){at, (size_t)(end - at)};
     return HTTP_READY;
@@ -68,7 +70,8 @@ enum http_verdict http_request_line_parse(struct bytes line, struct http_request
     const char *target = method_end + 1;
     const char *target_end = memchr(target, ' ', (size_t)(end - target));
     if (!target_end || target_end == target)
-        return http_refuse(request, HTTP_BAD, 400, "the request line is not one of HTTP/1.1");
+        return http_refuse(request, HTTP_BAD, 400,
+                           "the request line is not of the form GET /key HTTP/1.1");
 
     enum http_verdict verdict =
         check_version((struct bytes){target_end + 1, (size_t)(end - target_end - 1)}, request);

@@ -141,22 +141,34 @@ static bool open_serve_ports(struct reactor *reactor, struct error *error)
     return reactor->control.serves != NULL;
 }
 
-static bool open_ask_ports(struct reactor *reactor, struct error *error)
+static bool open_asks(struct reactor *reactor, struct reactor_stage *stage, size_t asked,
+                      struct error *error)
 {
     const struct topology *topology = reactor->setup.topology;
+    struct port_shard *shards = shards_of(topology, asked);
+    stage->asks = port_ask_create(&reactor->sockets, &stage->owner, shards,
+                                  topology->stages[asked].instance_count, error);
+    free(shards);
+    return stage->asks != NULL;
+}
+
+static bool open_control(struct reactor *reactor, struct reactor_stage *stage, struct error *error)
+{
+    const size_t count = reactor->setup.topology->reactor_count;
+    struct port_shard *shards = control_shards(count);
+    stage->control = port_ask_create(&reactor->sockets, &stage->owner, shards, count, error);
+    free(shards);
+    return stage->control != NULL;
+}
+
+static bool open_ask_ports(struct reactor *reactor, struct error *error)
+{
     for (size_t i = 0; i < reactor->stage_count; i++) {
         struct reactor_stage *stage = &reactor->stages[i];
-        const size_t asked = topology->stages[instance_of(reactor, i)->stage].asks;
-        const bool asks_control = stage->owner.kind->spec.asks_control;
-        if (asked == SIZE_MAX && !asks_control)
-            continue;
-        struct port_shard *shards =
-            asks_control ? control_shards(topology->reactor_count) : shards_of(topology, asked);
-        stage->asks = port_ask_create(
-            &reactor->sockets, &stage->owner, shards,
-            asks_control ? topology->reactor_count : topology->stages[asked].instance_count, error);
-        free(shards);
-        if (stage->asks == NULL)
+        const size_t asked = reactor->setup.topology->stages[instance_of(reactor, i)->stage].asks;
+        if (asked != SIZE_MAX && !open_asks(reactor, stage, asked, error))
+            return false;
+        if (stage->owner.kind->spec.asks_control && !open_control(reactor, stage, error))
             return false;
     }
     return true;
@@ -190,6 +202,17 @@ static void name_stages(struct reactor *reactor)
     };
 }
 
+/* The settings at the end of the way towards the origin; NULL: the stage asks nobody. */
+static const struct settings *origin_of(const struct topology *topology, size_t stage)
+{
+    const struct topology_stage *at = &topology->stages[stage];
+    if (at->asks == SIZE_MAX)
+        return NULL;
+    while (at->asks != SIZE_MAX)
+        at = &topology->stages[at->asks];
+    return &topology->instances[at->first_instance].settings;
+}
+
 /* What an instance that listens may let in; 0 where its kind has no such setting. */
 static size_t max_clients(const struct topology *topology, const struct topology_instance *instance)
 {
@@ -199,11 +222,14 @@ static size_t max_clients(const struct topology *topology, const struct topology
                : 0;
 }
 
+/* Of all in this process: its reactors are those that the topology has. */
 static size_t count_clients(const struct topology *topology)
 {
     size_t count = 0;
-    for (size_t i = 0; i < topology->instance_count; i++)
-        count += max_clients(topology, &topology->instances[i]);
+    for (size_t i = 0; i < topology->reactor_count; i++)
+        for (size_t j = 0; j < topology->reactors[i].count; j++)
+            count +=
+                max_clients(topology, &topology->instances[topology->reactors[i].instances[j]]);
     return count;
 }
 
@@ -214,7 +240,9 @@ static bool create_stage(struct reactor *reactor, size_t index, struct error *er
     struct stage_setup setup = {
         .name = instance->name,
         .settings = &instance->settings,
+        .origin = origin_of(reactor->setup.topology, instance->stage),
         .asks = stage->asks,
+        .control = stage->control,
         .serves = stage->serves,
         .loop = &reactor->loop,
         .clock = &reactor->clock,
@@ -289,6 +317,7 @@ void reactor_destroy(struct reactor **reactor_address)
 
     for (size_t i = 0; i < reactor->stage_count; i++) {
         port_ask_destroy(&reactor->stages[i].asks);
+        port_ask_destroy(&reactor->stages[i].control);
         port_serve_destroy(&reactor->stages[i].serves);
     }
     port_serve_destroy(&reactor->control.serves);

@@ -9,6 +9,7 @@
 struct reactor_stage {
     struct port_owner owner;
     struct ask_port *asks;     /* or NULL */
+    struct ask_port *control;  /* or NULL */
     struct serve_port *serves; /* or NULL */
     bool is_open;              /* what it asks can be asked, and it was told */
     bool is_serving;           /* it can be asked */

@@ -15,6 +15,8 @@ static bool move_messages(struct reactor *reactor, int64_t now, int64_t *wake)
         struct reactor_stage *stage = &reactor->stages[i];
         if (stage->asks != NULL)
             moved |= port_ask_move(stage->asks, now, wake);
+        if (stage->control != NULL)
+            moved |= port_ask_move(stage->control, now, wake);
         if (stage->serves != NULL)
             moved |= port_serve_move(stage->serves, now, wake);
     }
@@ -22,12 +24,17 @@ static bool move_messages(struct reactor *reactor, int64_t now, int64_t *wake)
     return moved;
 }
 
+static bool is_open(const struct ask_port *port)
+{
+    return port == NULL || port->is_open(port);
+}
+
 /* Lets one stage be asked, and tells it that it can ask, when the time has come. Whether it has
  * for both. */
 static bool open_stage(struct reactor_stage *stage, struct moment now)
 {
     const struct stage_kind *kind = stage->owner.kind;
-    const bool can_ask = stage->asks == NULL || stage->asks->is_open(stage->asks);
+    const bool can_ask = is_open(stage->asks) && is_open(stage->control);
     if (can_ask && !stage->is_open) {
         stage->is_open = true;
         if (kind->on_open != NULL)

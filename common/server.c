@@ -16,6 +16,7 @@ struct server_limits server_limits_of(const struct settings *settings)
         .head_timeout = settings_number(settings, "head_timeout"),
         .idle_timeout = settings_number(settings, "idle_timeout"),
         .send_timeout = settings_number(settings, "send_timeout"),
+        .max_output = (size_t)settings_number(settings, "max_output"),
     };
 }
 
@@ -83,6 +84,9 @@ void server_measure(const struct server *server, struct metrics *metrics)
                     counters->refused_waiting);
     metrics_counter(metrics, NAMED("refused_total"), refused, "reason=\"output\"",
                     counters->refused_output);
+    metrics_counter(metrics, NAMED("closed_total"),
+                    "Connections closed because their responses were not read.",
+                    "reason=\"max_output\"", counters->closed_output);
     metrics_counter(metrics, NAMED("late_answers_total"),
                     "Answers that came when nobody waited for them any more.", NULL,
                     counters->late_answers);

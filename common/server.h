@@ -9,9 +9,10 @@
  * their turn in a queue, and those beyond are answered STATUS_BUSY. At most SERVER_PIPELINE
  * requests of one connection are unanswered or unwritten: beyond that, and while the client does
  * not read its responses or SERVER_HELD bytes of them wait for an earlier one, nothing more is read
- * from it. Responses leave in one write a connection and turn; values by reference are written from
- * where they lie. All else that waits to be sent is bounded over all connections together by
- * SERVER_MAX_HELD: the connection that would go beyond is closed.
+ * from it. One whose unsent responses, values included, grow beyond max_output all the same is
+ * closed. What waits to be sent, but for values by reference, is bounded over all connections
+ * together by SERVER_MAX_HELD: the connection that would go beyond is closed. Responses leave in
+ * one write a connection and turn; values by reference are written from where they lie.
  *
  * A request that the client no longer waits for, because it has gone, counts as in progress until
  * its answer comes or its time is over, for its work is still being done. A client that closes
@@ -47,31 +48,43 @@ enum server_take {
 struct server_taken {
     size_t size;      /* bytes of the input that the request is made of */
     struct bytes key; /* ASK: valid until the next call of a hook */
-    uint32_t form;    /* ASK: the protocol's own note of how to respond */
+    uint32_t form;    /* ASK: the protocol's own note of what was asked and how to respond */
     bool is_last;     /* the connection ends behind its response; further input is ignored */
 };
+
+/* The topmost bit of a server's tokens is 0: by it a stage tells apart what it asks for on its own
+ * account. */
+#define SERVER_TOKEN_SPARE (UINT64_C(1) << 63)
 
 enum server_refusal {
     SERVER_TOO_MANY, /* connections */
     SERVER_TOO_SLOW  /* a request was not complete within head_timeout */
 };
 
-/* What a front end knows and the server does not. All hooks are called with `owner`. */
+/* What a front end knows and the server does not. All hooks are called with `owner`, some with the
+ * protocol's own memory of the connection, `session`. */
 struct server_protocol {
-    const char *name; /* in the metrics: weir_<name>_connections */
+    const char *name;    /* in the metrics: weir_<name>_connections */
+    size_t session_size; /* bytes a connection has for the protocol, zeroed; 0: `session` is NULL */
+
+    /* A client has connected, and has gone; either may be NULL. No refused client is among them.
+     * The descriptor is for questions about its addresses, until on_close. */
+    void (*on_connect)(void *owner, void *session, int descriptor);
+    void (*on_close)(void *owner, void *session);
 
     /* Takes the first request off `input`, which is never empty. Bounds what it calls MORE. */
-    enum server_take (*take)(void *owner, struct bytes input, struct server_taken *taken,
-                             struct buffer *reply);
+    enum server_take (*take)(void *owner, void *session, struct bytes input,
+                             struct server_taken *taken, struct buffer *reply);
 
     /* Sends the question on its way; as port_ask, whose statuses it returns. Its answer comes back
      * through server_answer. */
-    enum status (*ask)(void *owner, uint64_t token, struct bytes key, int64_t deadline);
+    enum status (*ask)(void *owner, uint64_t token, uint32_t form, struct bytes key,
+                       int64_t deadline);
 
-    /* Appends the response, with one value by reference at most. `closes`: the connection ends
-     * behind it. */
-    void (*respond)(void *owner, uint32_t form, bool closes, const struct answer *answer,
-                    struct server_output *out);
+    /* Appends the response. `closes`: the connection ends behind it. Called only while the client
+     * is connected. */
+    void (*respond)(void *owner, void *session, uint32_t form, bool closes,
+                    const struct answer *answer, struct server_output *out);
 
     /* Appends what a connection is told before it is closed. */
     void (*refuse)(void *owner, enum server_refusal refusal, struct buffer *out);
@@ -85,18 +98,21 @@ struct server_limits {
     int64_t head_timeout; /* ns, for a whole request, from its first byte */
     int64_t idle_timeout; /* ns, without a request */
     int64_t send_timeout; /* ns, in which the client takes no byte of its responses */
+    size_t max_output;    /* bytes of responses that one connection has not been sent */
 };
 
-/* The declarations of these limits, for a front end's table of settings, and their values. */
+/* The declarations of these limits, for a front end's table of settings, and their values. How long
+ * an idle connection is kept is the protocol's custom. */
 // clang-format off
-#define SERVER_SETTINGS                                                                            \
+#define SERVER_SETTINGS(idle)                                                                           \
     {.name = "max_clients", .type = SETTING_COUNT, .preset = "10000", .is_divided = true},         \
     {.name = "max_parallel", .type = SETTING_COUNT, .preset = "10000", .is_divided = true},        \
     {.name = "max_waiting", .type = SETTING_COUNT, .preset = "10000", .is_divided = true},         \
     {.name = "timeout", .type = SETTING_DURATION, .preset = "1s"},                                 \
     {.name = "head_timeout", .type = SETTING_DURATION, .preset = "10s"},                           \
-    {.name = "idle_timeout", .type = SETTING_DURATION, .preset = "60s"},                           \
-    {.name = "send_timeout", .type = SETTING_DURATION, .preset = "10s"}
+    {.name = "idle_timeout", .type = SETTING_DURATION, .preset = (idle)},                          \
+    {.name = "send_timeout", .type = SETTING_DURATION, .preset = "10s"},                           \
+    {.name = "max_output", .type = SETTING_SIZE, .preset = "1GiB"}
 // clang-format on
 struct server_limits server_limits_of(const struct settings *settings);
 

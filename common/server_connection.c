@@ -203,6 +203,8 @@ void server_connection_close(struct server_connection *connection)
     server_exchange_abandon(connection);
     server->held -= connection->held;
     buffer_fini(&connection->input);
+    if (!connection->is_refused && server->protocol->on_close)
+        server->protocol->on_close(server->owner, connection->session);
 
     *connection->link = connection->next;
     if (connection->next)
@@ -226,6 +228,22 @@ void server_connection_start(struct server_connection *connection)
     server->connections = connection;
     connection->uv.handle.data = connection;
     server_connection_touch(connection);
+    if (!connection->is_refused && server->protocol->on_connect) {
+        uv_os_fd_t descriptor = -1;
+        uv_fileno(&connection->uv.handle, &descriptor);
+        server->protocol->on_connect(server->owner, connection->session, descriptor);
+    }
+}
+
+/* Whether more is waiting to be sent than anybody may let wait. */
+static bool is_overfull(const struct server_connection *connection)
+{
+    struct server *server = connection->server;
+    size_t unsent = uv_stream_get_write_queue_size(&connection->uv.stream) +
+                    server_pipeline_bytes(&connection->pipeline);
+    bool is_overfull = unsent > server->limits.max_output;
+    server->counters.closed_output += is_overfull;
+    return is_overfull;
 }
 
 /* Counts what it has waiting to be sent. False when it grew and is too much with all the others'.
@@ -254,7 +272,7 @@ void server_connection_settle(struct server_connection *connection, int64_t now)
         take_kept(connection);
     if (connection->phase == CONNECTION_LAST)
         drop_input(connection);
-    if (!server_write_start(connection)) {
+    if (!server_write_start(connection) || is_overfull(connection)) {
         server_connection_close(connection);
         return;
     }

@@ -31,8 +31,8 @@ static void complete(struct server *server, struct server_request *request,
         return;
     }
     bool closes = connection->phase == CONNECTION_LAST && !request->next;
-    server->protocol->respond(server->owner, request->form, closes, answer,
-                              output_of(connection, request));
+    server->protocol->respond(server->owner, server_connection_session(connection), request->form,
+                              closes, answer, output_of(connection, request));
     server_pipeline_finish(&connection->pipeline, request, &server->requests);
     server_connection_touch(connection);
 }
@@ -45,8 +45,8 @@ static void fail(struct server *server, struct server_request *request, enum sta
 /* The request is in progress from here on. */
 static void ask(struct server *server, struct server_request *request, struct bytes key)
 {
-    enum status status =
-        server->protocol->ask(server->owner, server_request_token(request), key, request->deadline);
+    enum status status = server->protocol->ask(server->owner, server_request_token(request),
+                                               request->form, key, request->deadline);
     if (status == STATUS_VALUE)
         wheel_start(&server->request_timers, &request->timer, request->deadline + SERVER_GRACE);
     else
@@ -92,12 +92,14 @@ size_t server_exchange_take(struct server_connection *connection, struct bytes i
 {
     struct server *server = connection->server;
     int64_t now = clock_read(server->clock).mono;
+    void *session = server_connection_session(connection);
     size_t used = 0, count = 0;
     while (used < input.size && count++ < SERVER_TURN && server_connection_may_take(connection)) {
         struct bytes rest = {input.data + used, input.size - used};
         struct server_taken taken = {0};
         server->reply.size = 0;
-        enum server_take take = server->protocol->take(server->owner, rest, &taken, &server->reply);
+        enum server_take take =
+            server->protocol->take(server->owner, session, rest, &taken, &server->reply);
         if (take == SERVER_MORE) {
             if (!connection->is_partial)
                 connection->partial_since = now;

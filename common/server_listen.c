@@ -37,7 +37,8 @@ static void on_client(uv_stream_t *listener, int status)
         complain(server, status);
         return;
     }
-    struct server_connection *connection = memory_alloc(1, sizeof(*connection));
+    struct server_connection *connection =
+        memory_alloc(1, sizeof(*connection) + server->protocol->session_size);
     connection->server = server;
     if (server->is_unix)
         uv_pipe_init(server->loop, &connection->uv.pipe, 0);
@@ -91,7 +92,9 @@ static void clamp_clients(struct server *server, size_t all_clients)
         clients = server->limits.max_clients;
     }
     size_t left = share > clients ? share - clients : 0;
-    server->max_refused = left < SERVER_MAX_REFUSED ? left : SERVER_MAX_REFUSED;
+    server->max_refused = left < SERVER_MIN_REFUSED   ? SERVER_MIN_REFUSED
+                          : left < SERVER_MAX_REFUSED ? left
+                                                      : SERVER_MAX_REFUSED;
 }
 
 bool server_listen_init(struct server *server, const struct stage_setup *setup, struct error *error)

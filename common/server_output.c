@@ -47,16 +47,21 @@ static size_t add_run(struct bytes *runs, size_t count, struct bytes run, size_t
     return count + 1;
 }
 
-size_t server_output_runs(const struct server_output *output, size_t skip, struct bytes *runs)
+size_t server_output_runs(const struct server_output *output, size_t skip, struct bytes *runs,
+                          size_t most)
 {
     size_t count = 0, at = 0;
     for (size_t i = 0; i < output->part_count; i++) {
+        if (most - count < 2)
+            return count;
         const struct server_part *part = &output->parts[i];
         struct bytes before = {output->bytes.data + at, part->at - at};
         count = add_run(runs, count, before, &skip);
         count = add_run(runs, count, part->value->bytes, &skip);
         at = part->at;
     }
+    if (count == most)
+        return count;
     struct bytes rest = {output->bytes.data + at, output->bytes.size - at};
     return add_run(runs, count, rest, &skip);
 }

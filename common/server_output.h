@@ -34,9 +34,10 @@ static inline size_t server_output_size(const struct server_output *output)
     return output->bytes.size + output->value_bytes;
 }
 
-/* The runs of bytes, in order, without the first `skip` bytes. There are at most
- * 2 * part_count + 1 of them, which is the room `runs` must have. Returns their number. They point
- * into the output and hold until it changes. */
-size_t server_output_runs(const struct server_output *output, size_t skip, struct bytes *runs);
+/* The first runs of bytes, in order, without the first `skip` bytes: at most `most`, which is the
+ * room of `runs`, and all of them where that is 2 * part_count + 1. Returns their number. They
+ * point into the output and hold until it changes. */
+size_t server_output_runs(const struct server_output *output, size_t skip, struct bytes *runs,
+                          size_t most);
 
 #endif

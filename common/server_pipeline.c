@@ -16,6 +16,14 @@ struct server_output *server_pipeline_output(struct server_pipeline *pipeline,
     return request == pipeline->first ? &pipeline->output : &request->response;
 }
 
+size_t server_pipeline_bytes(const struct server_pipeline *pipeline)
+{
+    size_t bytes = server_output_size(&pipeline->output);
+    for (const struct server_request *request = pipeline->first; request; request = request->next)
+        bytes += server_output_size(&request->response);
+    return bytes;
+}
+
 static void pop(struct server_pipeline *pipeline, struct server_requests *requests)
 {
     struct server_request *request = pipeline->first;

@@ -18,6 +18,9 @@ static inline size_t server_pipeline_depth(const struct server_pipeline *pipelin
     return pipeline->queued + pipeline->unwritten;
 }
 
+/* Bytes of all responses that are ready, those included that wait for one before them. */
+size_t server_pipeline_bytes(const struct server_pipeline *pipeline);
+
 void server_pipeline_push(struct server_pipeline *pipeline, struct server_request *request);
 
 /* Where the response to `request`, one that was pushed, is to be appended. */

@@ -15,6 +15,7 @@
 #include "common/server_pipeline.h"
 #include "common/wheel.h"
 
+#include <stddef.h>
 #include <uv.h>
 
 #define SERVER_READ_SIZE    65536         /* bytes, at once from one connection */
@@ -24,6 +25,7 @@
 #define SERVER_LINGER       (1 * SECOND)  /* for the client to read and close as well */
 #define SERVER_LINGER_BYTES (1024 * 1024) /* of its input dropped meanwhile */
 #define SERVER_MAX_REFUSED  128           /* connections being told that they are too many */
+#define SERVER_MIN_REFUSED  4             /* however small its share: these the process can spare */
 #define SERVER_DESCRIPTORS  256           /* kept from clients, for all else in the process */
 
 enum connection_phase {
@@ -64,10 +66,12 @@ struct server_connection {
     size_t unsent;              /* bytes, when last looked at; SIZE_MAX: never */
     size_t dropped;             /* bytes, LINGER */
     size_t held;                /* its part of the server's, when last counted */
+    max_align_t session[];      /* the protocol's */
 };
 
 struct server_counters {
     uint64_t connections_total, refused_clients, refused_waiting, refused_output, late_answers;
+    uint64_t closed_output;
 };
 
 struct server {
@@ -123,6 +127,12 @@ void server_connection_end(struct server_connection *connection);
 void server_connection_close(struct server_connection *connection);
 
 void server_connection_expire_all(struct server *server, int64_t now);
+
+/* The protocol's memory of it, or NULL. */
+static inline void *server_connection_session(struct server_connection *connection)
+{
+    return connection->server->protocol->session_size > 0 ? connection->session : NULL;
+}
 
 /* Whether another request may be taken. */
 static inline bool server_connection_may_take(const struct server_connection *connection)

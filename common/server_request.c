@@ -5,7 +5,8 @@
 
 #include <stdlib.h>
 
-#define BLOCK 256 /* requests */
+#define BLOCK          256       /* requests */
+#define MAX_GENERATION INT32_MAX /* see SERVER_TOKEN_SPARE */
 
 void server_requests_fini(struct server_requests *requests)
 {
@@ -52,7 +53,7 @@ void server_requests_give(struct server_requests *requests, struct server_reques
     server_output_fini(&request->response);
     *request = (struct server_request){
         .index = request->index,
-        .generation = request->generation + 1,
+        .generation = (request->generation + 1) & MAX_GENERATION,
         .next = requests->free,
     };
     requests->free = request;

@@ -2,7 +2,6 @@
  * holds still until the loop has written it. */
 #include "common/server_private.h"
 
-#include "common/check.h"
 #include "common/memory.h"
 
 #include <stdint.h>
@@ -10,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#define MAX_RUNS (2 * SERVER_PIPELINE + 1)
+#define MAX_RUNS (2 * SERVER_PIPELINE + 1) /* written at once, without more memory */
 
 static void on_written(uv_write_t *request, int status)
 {
@@ -41,15 +40,23 @@ static void recycle(struct server *server, struct server_output *output)
     server_output_fini(output);
 }
 
-/* `buffers` has room for MAX_RUNS: a response holds one value at most. */
-static unsigned fill(uv_buf_t *buffers, const struct server_output *output, size_t skip)
+static unsigned fill(uv_buf_t *buffers, struct bytes *runs, size_t most,
+                     const struct server_output *output, size_t skip)
 {
-    struct bytes runs[MAX_RUNS];
-    CHECK(2 * output->part_count + 1 <= MAX_RUNS);
-    size_t count = server_output_runs(output, skip, runs);
+    size_t count = server_output_runs(output, skip, runs, most);
     for (size_t i = 0; i < count; i++)
         buffers[i] = uv_buf_init((char *)runs[i].data, (unsigned)runs[i].size);
     return (unsigned)count;
+}
+
+/* The number of bytes that the system took at once, or an error of libuv. */
+static int write_at_once(struct server_connection *connection)
+{
+    struct bytes runs[MAX_RUNS];
+    uv_buf_t buffers[MAX_RUNS];
+    unsigned count = fill(buffers, runs, MAX_RUNS, &connection->pipeline.output, 0);
+    int result = uv_try_write(&connection->uv.stream, buffers, count);
+    return result == UV_EAGAIN ? 0 : result;
 }
 
 static bool write_rest(struct server_connection *connection, size_t written)
@@ -59,9 +66,14 @@ static bool write_rest(struct server_connection *connection, size_t written)
     connection->pipeline.output = (struct server_output){0};
     write->request.data = write;
 
-    uv_buf_t buffers[MAX_RUNS];
-    unsigned count = fill(buffers, &write->output, written);
-    if (uv_write(&write->request, &connection->uv.stream, buffers, count, on_written) != 0) {
+    size_t most = 2 * write->output.part_count + 1;
+    struct bytes *runs = memory_alloc(most, sizeof(*runs));
+    uv_buf_t *buffers = memory_alloc(most, sizeof(*buffers));
+    unsigned count = fill(buffers, runs, most, &write->output, written);
+    int result = uv_write(&write->request, &connection->uv.stream, buffers, count, on_written);
+    free(buffers); /* libuv has copied them */
+    free(runs);
+    if (result != 0) {
         server_output_fini(&write->output);
         free(write);
         return false;
@@ -76,15 +88,12 @@ bool server_write_start(struct server_connection *connection)
 {
     struct server_pipeline *pipeline = &connection->pipeline;
     size_t size = server_output_size(&pipeline->output);
-    if (size > 0 && !connection->write) {
-        uv_buf_t buffers[MAX_RUNS];
-        unsigned count = fill(buffers, &pipeline->output, 0);
-        int result = uv_try_write(&connection->uv.stream, buffers, count);
-        if (result < 0 && result != UV_EAGAIN)
+    if (!connection->write) {
+        int written = size > 0 ? write_at_once(connection) : 0;
+        if (written < 0)
             return false;
-        size_t written = result > 0 ? (size_t)result : 0;
-        if (written < size)
-            return write_rest(connection, written);
+        if ((size_t)written < size)
+            return write_rest(connection, (size_t)written);
         recycle(connection->server, &pipeline->output);
     }
     if (!connection->write)

@@ -60,14 +60,16 @@ enum notice { NOTICE_LOST /* a session towards the origin ended: nothing is know
 struct stage_setup {
     const char *name;                /* of the instance: "http.0", or "http" where there is one */
     const struct settings *settings; /* checked; this instance's share */
-    struct ask_port *asks;           /* NULL where its kind does not ask */
-    struct serve_port *serves;       /* NULL where its kind does not serve */
-    struct uv_loop_s *loop; /* for descriptors and name look-ups; NULL in a simulated run */
-    struct clock *clock;    /* for what the loop calls, outside the hooks */
-    int listener;           /* bound, for the stage to listen on and close; -1: none */
-    const char *address;    /* of the listener, as bound; NULL: none */
-    size_t all_clients;     /* max_clients of all instances that have such a setting, this one among
-                               them,     for they share the process's descriptors; 0: it has none */
+    const struct settings *origin; /* of the stage at the end of what it asks; NULL: asks nobody */
+    struct ask_port *asks;         /* NULL where its kind does not ask */
+    struct ask_port *control;      /* of every reactor; NULL where its kind does not ask there */
+    struct serve_port *serves;     /* NULL where its kind does not serve */
+    struct uv_loop_s *loop;        /* for descriptors and name look-ups; NULL in a simulated run */
+    struct clock *clock;           /* for what the loop calls, outside the hooks */
+    int listener;                  /* bound, for the stage to listen on and close; -1: none */
+    const char *address;           /* of the listener, as bound; NULL: none */
+    size_t all_clients; /* max_clients of all instances that have such a setting, this one
+                           among them: they share the process's descriptors; 0: none */
     struct log *log;
 };
 
@@ -92,7 +94,8 @@ struct stage_kind {
     void (*on_ask)(void *stage, struct moment now, const struct return_address *from,
                    struct bytes key, int64_t deadline);
 
-    /* An answer to what this stage asked; `answer` and its bytes are valid during the call. */
+    /* An answer to what this stage asked, through either port; `answer` and its bytes are valid
+     * during the call. */
     void (*on_answer)(void *stage, struct moment now, uint64_t token, const struct answer *answer);
 
     void (*on_notice)(void *stage, struct moment now, enum notice notice); /* may be NULL */

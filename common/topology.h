@@ -85,9 +85,10 @@ bool topology_choose(struct topology_draft *draft, const char *name, const char 
 
 /* Sets `setting` of the only stage of that kind to `value`, as if the file said so; `origin`
  * ("--expiry", "WEIR_EXPIRY") stands for file and line in messages. Where there is no such stage,
- * one is added to the first reactor if `may_add`; several are an error that names them. Once a
- * process of several has been chosen, this is about the stages in it, and about nothing where those
- * of that kind are in others: one set of variables does for all processes. */
+ * one is added to the first reactor if `may_add`, to ask what the front ends of the file ask;
+ * several are an error that names them. Once a process of several has been chosen, this is about
+ * the stages in it, and about nothing where those of that kind are in others: one set of variables
+ * does for all processes. */
 bool topology_override(struct topology_draft *draft, const char *kind, const char *setting,
                        const char *value, const char *origin, bool may_add, struct error *error);
 

@@ -39,6 +39,30 @@ static const struct kind_spec *kind_called(const struct topology_draft *draft, c
     return kind;
 }
 
+/* An added front end asks what the front ends of the file ask, as far as those agree. */
+static bool choose_asked(const struct topology_draft *draft, struct draft_stage *added)
+{
+    const char *asked = NULL;
+
+    for (size_t i = 0; i < draft->stage_count; i++) {
+        const struct draft_stage *stage = &draft->stages[i];
+        if (!stage->kind->listens || !stage->asks.text)
+            continue;
+        if (asked && strcmp(asked, stage->asks.text) != 0)
+            return draft_refuse(draft, added->place, NULL, NULL,
+                                "the front ends ask several stages, %s and %s; write a stage of "
+                                "kind %s that says what it asks",
+                                asked, stage->asks.text, added->kind->name);
+        asked = stage->asks.text;
+    }
+    if (!asked)
+        return draft_refuse(draft, added->place, NULL, NULL,
+                            "no front end says what to ask; write a stage of kind %s that does",
+                            added->kind->name);
+    added->asks = (struct draft_text){asked, added->place};
+    return true;
+}
+
 /* A stage named after its kind, in the first reactor. */
 static struct draft_stage *add_stage(struct topology_draft *draft, struct draft_place place,
                                      const char *kind)
@@ -55,6 +79,8 @@ static struct draft_stage *add_stage(struct topology_draft *draft, struct draft_
             return NULL;
         }
     stage = draft_add_stage(draft, kind, place, kind_called(draft, kind));
+    if (stage->kind->asks && !choose_asked(draft, stage))
+        return NULL;
     if (process->reactor_count > 0) {
         struct draft_list *first = &process->reactors[0];
         struct draft_text *items =

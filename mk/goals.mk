@@ -22,6 +22,17 @@ test: $(WEIR) $(TESTS) $(PROGRAMS) $(FUZZERS)
 test-asan test-tsan: test-%:
 	$(Q)$(MAKE) VARIANT=$* test
 
+## make test-clients   Redis clients of other languages read through weir: Python's, two of npm's
+test-clients: $(WEIR) build/clients/node_modules
+	$(Q)WEIR_BINARY=$(WEIR) CLIENT_MODULES=build/clients/node_modules tests/clients/run
+
+build/clients/node_modules: tests/clients/package.json tests/clients/package-lock.json
+	@mkdir -p $(@D)
+	@echo "  NPM   $<"
+	$(Q)cp $^ $(@D)
+	$(Q)npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 ## make test-fresh     build, test and run on an unpacked minimal Debian 12; as root
 test-fresh:
 	$(Q)tests/fresh
@@ -32,7 +43,9 @@ ifeq ($(VARIANT),fuzz)
 fuzz: $(FUZZERS)
 	$(Q)for fuzzer in $(FUZZERS); do \
 	    found=$(B)/found/$${fuzzer##*/}; mkdir -p $$found; echo "== $${fuzzer##*/}"; \
+	    words=tests/fuzz/dictionaries/$${fuzzer##*/}; \
 	    $$fuzzer -max_total_time=$(SECONDS_EACH) -artifact_prefix=$(B)/ \
+	        $$([ ! -f $$words ] || echo -dict=$$words) \
 	        $$found tests/fuzz/corpus/$${fuzzer##*/} || exit 1; \
 	done
 else

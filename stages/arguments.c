@@ -42,6 +42,10 @@ static const struct option options[] = {
      OVERRIDE("redis-fetcher", "password_file")},
     {"http", "ADDR:PORT", "where to serve HTTP; port 0 takes a free one",
      OVERRIDE("http-frontend", "listen")},
+    {"resp", "ADDR:PORT", "where to serve the Redis protocol; adds the stage if need be",
+     OVERRIDE_OR_ADD("resp-frontend", "listen")},
+    {"resp-password-file", "FILE", "holds the password that clients of --resp have to say",
+     OVERRIDE("resp-frontend", "password_file")},
     {"admin", "ADDR:PORT", "where to serve metrics and health; adds the stage if need be",
      OVERRIDE_OR_ADD("admin", "listen")},
     {"expiry", "DURATION", "how long an entry lives: 250ms, 60s, 5m, 1h",
@@ -93,6 +97,9 @@ static const struct option *find_option(const char *name, size_t size)
 
 static bool read_flags(struct given *given, const char *const *argv, struct error *error)
 {
+    /* What else stands there may be a password. */
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
     for (const char *const *at = *argv ? argv + 1 : argv; *at; at++) {
         const char *name = *at + 2;
         size_t size = strcspn(name, "=");
@@ -103,7 +110,7 @@ static bool read_flags(struct given *given, const char *const *argv, struct erro
         option = find_option(name, size);
         if (!option)
             return error_set(error, "unknown option --%.*s; --help lists them",
-                             (int)strspn(name, "abcdefghijklmnopqrstuvwxyz-"), name);
+                             (int)strspn(name, letters), name);
         if (name[size] == '=')
             value = name + size + 1;
         if (!option->value && value)

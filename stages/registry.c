@@ -6,12 +6,10 @@
 #include "stages/cache/cache.h"
 #include "stages/http_frontend/http_frontend.h"
 #include "stages/redis_fetcher/redis_fetcher.h"
+#include "stages/resp_frontend/resp_frontend.h"
 
 static const struct stage_kind *const kinds[REGISTRY_COUNT] = {
-    &http_frontend_kind,
-    &cache_kind,
-    &redis_fetcher_kind,
-    &admin_kind,
+    &http_frontend_kind, &resp_frontend_kind, &cache_kind, &redis_fetcher_kind, &admin_kind,
 };
 
 const struct stage_kind *registry_kind(size_t index)

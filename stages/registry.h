@@ -4,7 +4,7 @@
 
 #include "common/stage.h"
 
-#define REGISTRY_COUNT 4
+#define REGISTRY_COUNT 5
 
 /* The kinds, in the order in which they stand on the way of a request. */
 const struct stage_kind *registry_kind(size_t index);

@@ -27,6 +27,7 @@ static const struct server_limits limits = {
     .head_timeout = 5 * SECOND,
     .idle_timeout = 120 * SECOND, /* longer than the pause between two scrapes */
     .send_timeout = 10 * SECOND,
+    .max_output = 64 << 20,
 };
 
 #define KEY_METRICS "metrics"
@@ -37,11 +38,12 @@ static bool is_text(struct bytes bytes, const char *text)
     return bytes_are_equal(bytes, bytes_of_text(text));
 }
 
-static enum server_take take(void *owner, struct bytes input, struct server_taken *taken,
-                             struct buffer *reply)
+static enum server_take take(void *owner, void *session, struct bytes input,
+                             struct server_taken *taken, struct buffer *reply)
 {
     struct admin *admin = owner;
     struct http_request request;
+    (void)session;
     enum server_take outcome = http_server_take(&admin->http, input, &request, taken, reply);
     if (outcome != SERVER_ASK)
         return outcome;
@@ -62,21 +64,24 @@ static enum server_take take(void *owner, struct bytes input, struct server_take
     return SERVER_REPLY;
 }
 
-static enum status ask(void *owner, uint64_t token, struct bytes key, int64_t deadline)
+static enum status ask(void *owner, uint64_t token, uint32_t form, struct bytes key,
+                       int64_t deadline)
 {
     struct admin *admin = owner;
+    (void)form;
     admin->wants_readiness = is_text(key, KEY_READY);
     return survey_start(&admin->survey, token, key, deadline);
 }
 
 /* The form of a request says how it wants its response; what it asked for is known from the survey
  * under way, for there is only one. */
-static void respond(void *owner, uint32_t form, bool closes, const struct answer *answer,
-                    struct server_output *out)
+static void respond(void *owner, void *session, uint32_t form, bool closes,
+                    const struct answer *answer, struct server_output *out)
 {
     struct admin *admin = owner;
     struct bytes text = answer_bytes(answer);
     struct http_server *http = &admin->http;
+    (void)session;
     if (answer->status != STATUS_VALUE)
         http_server_error(http, 503, "the stages could not be asked, try again later", form, closes,
                           &out->bytes);
@@ -155,7 +160,7 @@ static void *create(const struct stage_setup *setup, struct error *error)
 {
     struct admin *admin = memory_alloc(1, sizeof(*admin));
     admin->http.clock = setup->clock;
-    survey_init(&admin->survey, setup->asks);
+    survey_init(&admin->survey, setup->control);
     admin->server = server_create(setup, &limits, &protocol, admin, error);
     void *stage = admin;
     if (!admin->server)

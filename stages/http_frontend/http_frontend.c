@@ -36,12 +36,13 @@ static const struct failure {
     [STATUS_TIMEOUT] = {504, "Redis did not answer in time"},
 };
 
-static enum server_take take(void *owner, struct bytes input, struct server_taken *taken,
-                             struct buffer *reply)
+static enum server_take take(void *owner, void *session, struct bytes input,
+                             struct server_taken *taken, struct buffer *reply)
 {
     struct http_frontend *frontend = owner;
     struct http_server *http = &frontend->http;
     struct http_request request;
+    (void)session;
     enum server_take outcome = http_server_take(http, input, &request, taken, reply);
     if (outcome != SERVER_ASK)
         return outcome;
@@ -60,17 +61,20 @@ static enum server_take take(void *owner, struct bytes input, struct server_take
     return SERVER_ASK;
 }
 
-static enum status ask(void *owner, uint64_t token, struct bytes key, int64_t deadline)
+static enum status ask(void *owner, uint64_t token, uint32_t form, struct bytes key,
+                       int64_t deadline)
 {
     struct http_frontend *frontend = owner;
+    (void)form;
     return port_ask(frontend->asks, token, key, deadline);
 }
 
-static void respond(void *owner, uint32_t form, bool closes, const struct answer *answer,
-                    struct server_output *out)
+static void respond(void *owner, void *session, uint32_t form, bool closes,
+                    const struct answer *answer, struct server_output *out)
 {
     struct http_frontend *frontend = owner;
     struct http_server *http = &frontend->http;
+    (void)session;
     if (answer->status != STATUS_VALUE) {
         const struct failure *failure = &failures[answer->status];
         http_server_error(http, failure->status, failure->text, form, closes, &out->bytes);
@@ -175,7 +179,7 @@ static bool is_drained(void *stage)
     return server_is_drained(frontend->server);
 }
 
-static const struct setting_spec settings[] = {SERVER_SETTINGS, {0}};
+static const struct setting_spec settings[] = {SERVER_SETTINGS("60s"), {0}};
 
 const struct stage_kind http_frontend_kind = {
     .spec =

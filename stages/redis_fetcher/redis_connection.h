@@ -18,8 +18,8 @@
 #include "common/link.h"
 #include "common/log.h"
 #include "common/message.h"
+#include "common/redis_url.h"
 #include "common/wheel.h"
-#include "stages/redis_fetcher/redis_url.h"
 
 #include <stdbool.h>
 #include <stddef.h>

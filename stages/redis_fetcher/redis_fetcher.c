@@ -17,18 +17,17 @@
 
 #include "common/check.h"
 #include "common/memory.h"
+#include "common/password.h"
 #include "common/text.h"
 #include "stages/redis_fetcher/redis_connection.h"
 #include "stages/redis_fetcher/redis_large.h"
 
-#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_CONNECTIONS 64
-#define MAX_PASSWORD    4096 /* bytes */
 
 struct redis_fetcher {
     struct serve_port *serves;
@@ -163,31 +162,16 @@ static const struct setting_spec settings[] = {
     {.name = NULL},
 };
 
-/* The first line of the file takes the place of a password in the URL. */
+/* The file takes the place of a password in the URL. */
 static bool read_password(struct redis_url *url, const char *path, struct error *error)
 {
-    char text[MAX_PASSWORD + 2];
-    FILE *file = fopen(path, "r");
-    size_t size;
+    struct error reason;
+    char *password = password_read(path, &reason);
 
-    if (!file)
-        return error_set(error, "password_file: %s: %s", path, strerror(errno));
-    errno = 0;
-    size = fread(text, 1, sizeof(text) - 1, file);
-    if (ferror(file)) {
-        fclose(file);
-        return error_set(error, "password_file: %s: %s", path, strerror(errno));
-    }
-    fclose(file);
-    text[size] = 0;
-    size = strcspn(text, "\r\n");
-    text[size] = 0;
-    if (size == 0 || size > MAX_PASSWORD)
-        return error_set(error, "password_file: %s: %s", path,
-                         size == 0 ? "is empty" : "is too long for a password");
+    if (!password)
+        return error_set(error, "password_file: %s", reason.text);
     free(url->password);
-    url->password = memory_copy_text(text);
-    sodium_memzero(text, sizeof(text));
+    url->password = password;
     return true;
 }
 

@@ -7,7 +7,7 @@
 #define WEIR_REDIS_SOCKET_H
 
 #include "common/buffer.h"
-#include "stages/redis_fetcher/redis_url.h"
+#include "common/redis_url.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -193,6 +193,7 @@ static void test_drain_timeout_cuts_a_drain(void **state)
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
     assert_non_null(strstr(process.log, "drain cut short"));
+    assert_non_null(strstr(process.log, "stopped reason=drain_timeout"));
     assert_non_null(strstr(process.log, "idle.1 destroyed"));
 }
 

@@ -70,6 +70,8 @@ static void set(struct http_stage *stage, const char *name, int64_t number)
         i++;
     if (number == 0 && spec[i].type == SETTING_COUNT)
         text_parse_count(spec[i].preset, &number);
+    else if (number == 0 && spec[i].type == SETTING_SIZE)
+        text_parse_size(spec[i].preset, &number);
     else if (number == 0)
         text_parse_duration(spec[i].preset, &number);
     stage->values[i].number = number;
@@ -85,6 +87,7 @@ static void set_all(struct http_stage *stage, const struct server_limits *limits
     set(stage, "head_timeout", limits->head_timeout);
     set(stage, "idle_timeout", limits->idle_timeout);
     set(stage, "send_timeout", limits->send_timeout);
+    set(stage, "max_output", (int64_t)limits->max_output);
 }
 
 struct http_stage *http_stage_create(struct server_limits limits)

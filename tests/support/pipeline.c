@@ -183,6 +183,22 @@ void pipeline_expect_status(const struct pipeline *pipeline, const char *target,
     http_client_close(&client);
 }
 
+struct resp_client *pipeline_connect_resp(const struct pipeline *pipeline)
+{
+    return resp_client_open(weir_process_resp_port(pipeline->weir));
+}
+
+void pipeline_expect_reply(const struct pipeline *pipeline, struct resp_client *client,
+                           const char *reply)
+{
+    struct blob got = {0};
+
+    resp_client_take(client, &got);
+    if (!blob_is(&got, reply, strlen(reply)))
+        pipeline_fail(pipeline, "answered %s, not %s", blob_text(&got), reply);
+    blob_fini(&got);
+}
+
 void pipeline_wait_status(const struct pipeline *pipeline, const char *target, int wanted)
 {
     struct timespec pause = {.tv_nsec = 2000000};

@@ -9,6 +9,7 @@
 #include "http_client.h"
 #include "redis_proxy.h"
 #include "redis_server.h"
+#include "resp_client.h"
 #include "weir_process.h"
 
 #include <setjmp.h>
@@ -75,6 +76,13 @@ void pipeline_expect_status(const struct pipeline *pipeline, const char *target,
 /* The same for the next response on `client`; `value` NULL for a body that is not looked at. */
 void pipeline_expect_response(const struct pipeline *pipeline, struct http_client *client,
                               int status, const char *value);
+
+/* A new connection to the port of weir's resp stage. */
+struct resp_client *pipeline_connect_resp(const struct pipeline *pipeline);
+
+/* Fails the test, and prints weir's log, unless the next reply is just this. */
+void pipeline_expect_reply(const struct pipeline *pipeline, struct resp_client *client,
+                           const char *reply);
 
 /* GETs `target` until its status is `wanted`; fails at the deadline of patience. */
 void pipeline_wait_status(const struct pipeline *pipeline, const char *target, int wanted);

@@ -158,7 +158,7 @@ static void gather_text(struct fake *fake, uint64_t token, const struct answer *
     const struct bytes bytes = answer_bytes(answer);
     (void)token;
     buffer_append(&fake->scene->text, bytes.data, bytes.size);
-    if (fake->answers == fake->setup.asks->shards)
+    if (fake->answers == fake->setup.control->shards)
         scene_end(fake->scene);
 }
 
@@ -284,7 +284,7 @@ void scene_end(struct scene *scene)
 
 void scene_inspect_and_end(struct scene *scene, const char *key)
 {
-    struct ask_port *port = scene->fakes[INSPECTOR].setup.asks;
+    struct ask_port *port = scene->fakes[INSPECTOR].setup.control;
     for (size_t i = 0; i < port->shards; i++)
         CHECK(port->ask(port, i, i, bytes_of_text(key), NEVER) == STATUS_VALUE);
 }

@@ -60,6 +60,8 @@ static const struct setting_spec admin_settings[] = {{.name = NULL}};
 
 static const struct kind_spec front_kind = {
     .name = "http-frontend", .settings = front_settings, .asks = true, .listens = true};
+static const struct kind_spec other_front_kind = {
+    .name = "resp-frontend", .settings = front_settings, .asks = true, .listens = true};
 static const struct kind_spec cache_kind = {
     .name = "cache", .settings = cache_settings, .serves = true, .asks = true};
 static const struct kind_spec fetcher_kind = {
@@ -67,8 +69,8 @@ static const struct kind_spec fetcher_kind = {
 static const struct kind_spec admin_kind = {
     .name = "admin", .settings = admin_settings, .asks_control = true, .listens = true};
 
-#define TOPOLOGY_KIND_COUNT 4
+#define TOPOLOGY_KIND_COUNT 5
 static const struct kind_spec *const topology_kinds[TOPOLOGY_KIND_COUNT] = {
-    &front_kind, &cache_kind, &fetcher_kind, &admin_kind};
+    &front_kind, &cache_kind, &fetcher_kind, &admin_kind, &other_front_kind};
 
 #endif

@@ -17,17 +17,19 @@ enum transcript_kind {
     TRANSCRIPT_REDIS,        /* words: a command */
     TRANSCRIPT_CONNECT,      /* a new connection */
     TRANSCRIPT_SEND,         /* data: the bytes */
-    TRANSCRIPT_RECEIVE,      /* words: status line and headers; data: the body */
+    TRANSCRIPT_RECEIVE,      /* HTTP: words: status line and headers; data: the body.
+                                Redis's: data: the reply; words: what it holds as well */
     TRANSCRIPT_HALF_CLOSE,   /* no more will be sent */
     TRANSCRIPT_EXPECT_CLOSE, /* weir closes and sends nothing before */
     TRANSCRIPT_METRIC        /* words: name, label; delta */
 };
 
-/* What a response's body is compared with. */
+/* What a response's body, or a reply, is compared with. */
 enum transcript_body {
-    TRANSCRIPT_EXACT, /* data */
-    TRANSCRIPT_LINE,  /* any one line of text: `<< *` */
-    TRANSCRIPT_ANY    /* anything but nothing: `<< ...` */
+    TRANSCRIPT_EXACT,  /* data */
+    TRANSCRIPT_LINE,   /* any one line of text: `<< *` */
+    TRANSCRIPT_ANY,    /* anything but nothing: `<< ...` */
+    TRANSCRIPT_PREFIX, /* data is how it begins: a reply's `*` at the end */
 };
 
 struct transcript_step {
@@ -46,7 +48,8 @@ struct transcript {
     struct blob needs;                       /* properties of a topology, separated by spaces */
     struct blob flags[TRANSCRIPT_WORDS_MAX]; /* for weir's command line */
     size_t flag_count;
-    bool split; /* to be repeated with its requests cut at every byte, and glued */
+    bool is_resp; /* its client speaks the Redis protocol */
+    bool split;   /* to be repeated with its requests cut at every byte, and glued */
     struct transcript_step *steps;
     size_t step_count;
 };

@@ -93,6 +93,32 @@ static bool parse_head_line(struct parser *parser, const char *text)
     return true;
 }
 
+/* "< REPLY"; with '*' at its end, how it begins. */
+static bool parse_reply_line(struct parser *parser, const char *text)
+{
+    struct transcript_step *step = add_step(parser, TRANSCRIPT_RECEIVE);
+    size_t length = strlen(text);
+
+    if (length > 0 && text[length - 1] == '*') {
+        step->body = TRANSCRIPT_PREFIX;
+        length--;
+    }
+    return blob_append_escaped(&step->data, text, length) || fail(parser, "a bad escape");
+}
+
+/* "<< TEXT", which the reply before it holds. */
+static bool parse_held_line(struct parser *parser, const char *text)
+{
+    struct transcript_step *step = parser->step;
+
+    if (!step || step->kind != TRANSCRIPT_RECEIVE)
+        return fail(parser, "no reply that could hold this");
+    if (step->word_count == TRANSCRIPT_WORDS_MAX)
+        return fail(parser, "too much for a reply to hold");
+    return blob_append_escaped(&step->words[step->word_count++], text, strlen(text)) ||
+           fail(parser, "a bad escape");
+}
+
 static bool parse_body_line(struct parser *parser, const char *text)
 {
     struct transcript_step *step = parser->step;
@@ -132,6 +158,12 @@ static bool parse_split(struct parser *parser, const char *text)
     return parser->transcript->split || fail(parser, "split: knows every-byte alone");
 }
 
+static bool parse_protocol(struct parser *parser, const char *text)
+{
+    parser->transcript->is_resp = strcmp(text, "resp") == 0;
+    return parser->transcript->is_resp || fail(parser, "protocol: knows resp alone");
+}
+
 static bool parse_line(struct parser *parser, const char *text)
 {
     struct transcript *transcript = parser->transcript;
@@ -141,9 +173,11 @@ static bool parse_line(struct parser *parser, const char *text)
     if (strncmp(text, "> ", 2) == 0)
         return parse_send(parser, text + 2);
     if (strncmp(text, "< ", 2) == 0)
-        return parse_head_line(parser, text + 2);
+        return transcript->is_resp ? parse_reply_line(parser, text + 2)
+                                   : parse_head_line(parser, text + 2);
     if (strncmp(text, "<< ", 3) == 0)
-        return parse_body_line(parser, text + 3);
+        return transcript->is_resp ? parse_held_line(parser, text + 3)
+                                   : parse_body_line(parser, text + 3);
     if (strcmp(text, "connect") == 0)
         return add_step(parser, TRANSCRIPT_CONNECT) != NULL;
     if (strcmp(text, "half-close") == 0)
@@ -158,6 +192,8 @@ static bool parse_line(struct parser *parser, const char *text)
     }
     if (strncmp(text, "flags: ", 7) == 0)
         return parse_words(parser, text + 7, transcript->flags, &transcript->flag_count);
+    if (strncmp(text, "protocol: ", 10) == 0)
+        return parse_protocol(parser, text + 10);
     if (strncmp(text, "split: ", 7) == 0)
         return parse_split(parser, text + 7);
     if (strncmp(text, "needs: ", 7) != 0)

@@ -4,9 +4,9 @@
 #include "transcript.h"
 
 #include "deadline.h"
+#include "transcript_client.h"
 #include "trouble.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,10 +29,10 @@ struct play {
     struct redis_server *redis;
     struct blob *report;
     enum pace pace;
-    size_t cut;                 /* where PACE_CUT cuts */
-    struct http_client *client; /* NULL while not connected */
-    bool glued;                 /* this connection's requests have been sent already */
-    double *baselines;          /* by step: the metric when the transcript began */
+    size_t cut;                       /* where PACE_CUT cuts */
+    struct transcript_client *client; /* NULL while not connected */
+    bool glued;                       /* this connection's requests have been sent already */
+    double *baselines;                /* by step: the metric when the transcript began */
 };
 
 static bool fail(struct play *play, const struct transcript_step *step, const char *what)
@@ -47,19 +47,6 @@ static bool fail(struct play *play, const struct transcript_step *step, const ch
     if (play->pace == PACE_GLUED)
         blob_append_text(report, ", when glued");
     blob_append_text(report, "\n");
-    return false;
-}
-
-static bool fail_pair(struct play *play, const struct transcript_step *step, const char *what,
-                      const struct blob *expected, const struct blob *received)
-{
-    fail(play, step, what);
-    blob_append_text(play->report, "    expected  ");
-    blob_append_readable(play->report, blob_text(expected), expected->length);
-    blob_append_text(play->report, "\n    received  ");
-    blob_append_readable(play->report, blob_text(received),
-                         received->length < 400 ? received->length : 400);
-    blob_append_text(play->report, "\n");
     return false;
 }
 
@@ -79,16 +66,15 @@ static bool play_redis(struct play *play, const struct transcript_step *step)
 /* Sends in pieces. What weir refuses to take it may have answered already: the next step tells. */
 static void send_piece(struct play *play, const char *data, size_t length)
 {
-    http_client_send(play->client, data, length, deadline_in(PATIENCE));
+    transcript_client_send(play->client, data, length);
 }
 
 static void send_cut(struct play *play, const struct blob *data)
 {
-    struct pollfd answer = {.fd = http_client_descriptor(play->client), .events = POLLIN};
     size_t cut = play->cut < data->length ? play->cut : data->length;
 
     send_piece(play, data->data, cut);
-    poll(&answer, 1, CUT_PAUSE);
+    transcript_client_wait(play->client, CUT_PAUSE);
     send_piece(play, data->data + cut, data->length - cut);
 }
 
@@ -128,87 +114,23 @@ static bool play_send(struct play *play, const struct transcript_step *step)
     return true;
 }
 
-/* A pattern that ends with '*' matches whatever begins as it does. */
-static bool matches(const char *pattern, const struct blob *text)
-{
-    size_t length = strlen(pattern);
-
-    if (length > 0 && pattern[length - 1] == '*')
-        return strncmp(blob_text(text), pattern, length - 1) == 0;
-    return strcmp(blob_text(text), pattern) == 0;
-}
-
-/* Checks one "Name: value" or "!Name". */
-static bool has_header(const struct http_response *response, const struct blob *pattern)
-{
-    const char *text = blob_text(pattern);
-    struct blob name = {0}, value = {0};
-    bool good;
-
-    if (*text == '!') {
-        good = !http_response_header(response, text + 1, &value);
-    } else {
-        blob_append(&name, text, strcspn(text, ":"));
-        good = http_response_header(response, name.data, &value) &&
-               matches(text + name.length + 2, &value);
-    }
-    blob_fini(&name);
-    blob_fini(&value);
-    return good;
-}
-
-static bool has_body(const struct http_response *response, const struct transcript_step *step)
-{
-    const struct blob *body = &response->body;
-
-    switch (step->body) {
-    case TRANSCRIPT_EXACT:
-        return blob_is(body, blob_text(&step->data), step->data.length);
-    case TRANSCRIPT_LINE:
-        return blob_is_line(body);
-    default:
-        return body->length > 0;
-    }
-}
-
-static bool compare(struct play *play, const struct transcript_step *step,
-                    const struct http_response *response)
-{
-    struct blob status_line = {0}, body = {0};
-    bool good;
-
-    blob_append(&status_line, response->head.data, strcspn(response->head.data, "\r"));
-    good = matches(blob_text(&step->words[0]), &status_line);
-    blob_fini(&status_line);
-    if (!good)
-        return fail_pair(play, step, "another status line", &step->words[0], &response->head);
-    for (size_t i = 1; i < step->word_count; i++)
-        if (!has_header(response, &step->words[i]))
-            return fail_pair(play, step, "another header", &step->words[i], &response->head);
-    if (has_body(response, step))
-        return true;
-    if (step->body == TRANSCRIPT_EXACT)
-        blob_append(&body, blob_text(&step->data), step->data.length);
-    else
-        blob_append_text(&body, step->body == TRANSCRIPT_LINE ? "one line of text" : "something");
-    fail_pair(play, step, "another body", &body, &response->body);
-    blob_fini(&body);
-    return false;
-}
-
 static bool play_receive(struct play *play, const struct transcript_step *step)
 {
-    static const char *const outcomes[] = {"", "weir closed the connection instead of answering",
-                                           "no answer in time",
-                                           "a malformed response, which began"};
-    struct http_response response;
-    enum http_outcome outcome =
-        http_client_read(play->client, step->method, deadline_in(PATIENCE), &response);
-    bool good = outcome == HTTP_RESPONSE
-                    ? compare(play, step, &response)
-                    : fail_pair(play, step, outcomes[outcome], &step->words[0], &response.head);
+    struct transcript_mismatch mismatch = {0};
+    struct blob *report = play->report;
+    bool good = transcript_client_expect(play->client, step, &mismatch);
 
-    http_response_fini(&response);
+    if (!good) {
+        fail(play, step, mismatch.what);
+        blob_append_text(report, "    expected  ");
+        blob_append_readable(report, blob_text(&mismatch.expected), mismatch.expected.length);
+        blob_append_text(report, "\n    received  ");
+        blob_append_readable(report, blob_text(&mismatch.received),
+                             mismatch.received.length < 400 ? mismatch.received.length : 400);
+        blob_append_text(report, "\n");
+    }
+    blob_fini(&mismatch.expected);
+    blob_fini(&mismatch.received);
     return good;
 }
 
@@ -237,8 +159,11 @@ static bool play_metric(struct play *play, const struct transcript_step *step)
 
 static void reconnect(struct play *play)
 {
-    http_client_close(&play->client);
-    play->client = http_client_open(weir_fleet_http_port(play->fleet));
+    bool is_resp = play->transcript->is_resp;
+
+    transcript_client_close(&play->client);
+    play->client = transcript_client_open(is_resp, is_resp ? weir_fleet_resp_port(play->fleet)
+                                                           : weir_fleet_http_port(play->fleet));
     play->glued = false;
 }
 
@@ -263,10 +188,10 @@ static bool play_step(struct play *play, const struct transcript_step *step)
     case TRANSCRIPT_RECEIVE:
         return play_receive(play, step);
     case TRANSCRIPT_HALF_CLOSE:
-        http_client_half_close(play->client);
+        transcript_client_half_close(play->client);
         return true;
     default:
-        return http_client_wait_close(play->client, deadline_in(PATIENCE)) ||
+        return transcript_client_wait_close(play->client) ||
                fail(play, step, "weir does not close the connection");
     }
 }
@@ -280,7 +205,7 @@ static bool play_at(struct play *play, enum pace pace, size_t cut)
     play->cut = cut;
     for (size_t i = 0; good && i < transcript->step_count; i++)
         good = play_step(play, &transcript->steps[i]);
-    http_client_close(&play->client);
+    transcript_client_close(&play->client);
     return good;
 }
 

@@ -151,6 +151,7 @@ static void fill_in(struct weir_fleet *fleet, const char *text)
 static void start(struct weir_fleet *fleet, size_t index)
 {
     struct weir_settings settings = {.topology = fleet->topology,
+                                     .has_resp = true,
                                      .process = fleet->names[index],
                                      .flags = (const char *const *)fleet->flags};
 
@@ -222,12 +223,22 @@ const char *weir_fleet_directory(const struct weir_fleet *fleet)
     return fleet->directory;
 }
 
-int weir_fleet_http_port(const struct weir_fleet *fleet)
+static int front_port(const struct weir_fleet *fleet, int (*port)(const struct weir_process *))
 {
     for (size_t i = 0; i < fleet->count; i++)
-        if (weir_process_http_port(fleet->processes[i]) > 0)
-            return weir_process_http_port(fleet->processes[i]);
-    trouble("no process of this fleet has a front end");
+        if (port(fleet->processes[i]) > 0)
+            return port(fleet->processes[i]);
+    trouble("no process of this fleet has such a front end");
+}
+
+int weir_fleet_http_port(const struct weir_fleet *fleet)
+{
+    return front_port(fleet, weir_process_http_port);
+}
+
+int weir_fleet_resp_port(const struct weir_fleet *fleet)
+{
+    return front_port(fleet, weir_process_resp_port);
 }
 
 double weir_fleet_sum(const struct weir_fleet *fleet, const char *name, const char *label)

@@ -32,8 +32,9 @@ void weir_fleet_restart(struct weir_fleet *fleet, const char *name);
 /* The directory that stands for @DIR@. */
 const char *weir_fleet_directory(const struct weir_fleet *fleet);
 
-/* Where the first process that has a front end listens. */
+/* Where the first process that has such a front end listens. */
 int weir_fleet_http_port(const struct weir_fleet *fleet);
+int weir_fleet_resp_port(const struct weir_fleet *fleet);
 
 /* As scrape_sum and scrape_wait, over all processes. */
 double weir_fleet_sum(const struct weir_fleet *fleet, const char *name, const char *label);

@@ -19,8 +19,8 @@
 struct weir_process {
     struct process *process;
     char *directory; /* holds the topology that was written, if one was */
-    bool is_one_of_several;
-    int http_port, admin_port;
+    bool is_one_of_several, has_resp;
+    int http_port, admin_port, resp_port;
 };
 
 const char *weir_process_binary(void)
@@ -48,13 +48,19 @@ static char *write_topology(const char *directory, const struct weir_settings *s
                        settings->http ? settings->http : patient_http,
                        settings->cache ? settings->cache : "",
                        settings->redis ? settings->redis : patient_redis);
+    if (settings->resp)
+        blob_append_format(&text,
+                           "  resp: {kind: resp-frontend, listen: 127.0.0.1:0, asks: cache, %s}\n",
+                           settings->resp[0] ? settings->resp : patient_http);
     if (settings->drain_timeout)
         blob_append_format(&text, "drain_timeout: %s\n", settings->drain_timeout);
     blob_append_text(&text, "reactors:\n");
     if (placement && strcmp(placement, "thread-per-stage") == 0)
-        blob_append_text(&text, "  - [http]\n  - [cache]\n  - [redis]\n  - [admin]\n");
+        blob_append_format(&text, "  - [http]\n  - [cache]\n  - [redis]\n  - [admin]\n%s",
+                           settings->resp ? "  - [resp]\n" : "");
     else
-        blob_append_text(&text, "  - [http, cache, redis, admin]\n");
+        blob_append_format(&text, "  - [http, cache, redis, admin%s]\n",
+                           settings->resp ? ", resp" : "");
     path = temp_dir_write(directory, "topology.yml", text.data);
     blob_fini(&text);
     return path;
@@ -90,7 +96,12 @@ static bool is_listening(const char *log, void *context)
 
     weir->http_port = listening_port(log, "http");
     weir->admin_port = listening_port(log, "admin");
-    return weir->admin_port > 0 && (weir->is_one_of_several || weir->http_port > 0);
+    weir->resp_port = listening_port(log, "resp");
+    if (weir->resp_port == 0)
+        weir->resp_port = listening_port(log, "resp-frontend"); /* added by a flag */
+    return weir->admin_port > 0 &&
+           (weir->is_one_of_several ||
+            (weir->http_port > 0 && (weir->resp_port > 0 || !weir->has_resp)));
 }
 
 struct weir_process *weir_process_start(const char *url, const struct weir_settings *settings)
@@ -120,6 +131,7 @@ struct weir_process *weir_process_start(const char *url, const struct weir_setti
     if (settings->url)
         arguments[4] = settings->url;
     weir->directory = temp_dir_create();
+    weir->has_resp = settings->resp || settings->has_resp;
     if (!settings->topology)
         arguments[2] = written = write_topology(weir->directory, settings);
     if (settings->process) {
@@ -199,6 +211,11 @@ int weir_process_http_port(const struct weir_process *weir)
 int weir_process_admin_port(const struct weir_process *weir)
 {
     return weir->admin_port;
+}
+
+int weir_process_resp_port(const struct weir_process *weir)
+{
+    return weir->resp_port;
 }
 
 char *weir_process_copy_log(struct weir_process *weir)

@@ -12,14 +12,17 @@
 struct weir_process;
 
 /* How to start it. With `topology` NULL a file is written: the stages http, cache, redis and admin,
- * with the settings below added to theirs in YAML's flow form ("capacity: 3, expiry: 1s"), placed
- * as $WEIR_PLACEMENT says: one-reactor (also when unset) or thread-per-stage. */
+ * (and resp, where its settings are given) with the settings below added to theirs in YAML's flow
+ * form ("capacity: 3, expiry: 1s"), placed as $WEIR_PLACEMENT says: one-reactor (also when unset)
+ * or thread-per-stage. */
 struct weir_settings {
     const char *url;      /* NULL: the caller's own Redis */
     const char *topology; /* path of a file, used as it stands */
     const char *process;  /* which of the file's; NULL: it is the only one */
     const char *http;     /* NULL: a timeout that a busy machine never reaches */
     const char *cache;
+    const char *resp;               /* NULL: no such stage; "": as for http */
+    bool has_resp;                  /* there is one for another reason */
     const char *drain_timeout;      /* NULL: the default */
     const char *redis;              /* NULL: likewise */
     const char *descriptors;        /* how many it may have open; NULL: as many as we */
@@ -44,6 +47,7 @@ pid_t weir_process_id(const struct weir_process *weir);
 /* 0: it has no front end. */
 int weir_process_http_port(const struct weir_process *weir);
 int weir_process_admin_port(const struct weir_process *weir);
+int weir_process_resp_port(const struct weir_process *weir);
 
 /* A copy, which the caller frees, of what it has logged. */
 char *weir_process_copy_log(struct weir_process *weir);

@@ -271,7 +271,8 @@ static int count_threads(struct pipeline *p, const char *placement)
 static void test_A2_placement(void **state)
 {
     struct pipeline *p = *state;
-    char *placement = strdup(getenv("WEIR_PLACEMENT"));
+    const char *given = getenv("WEIR_PLACEMENT"); /* set for each round of the tests */
+    char *placement = strdup(given != NULL ? given : "one-reactor");
 
     redis_server_run(p->redis, "SET key value");
     assert_int_equal(count_threads(p, "thread-per-stage") - count_threads(p, "one-reactor"), 3);

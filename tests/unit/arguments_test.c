@@ -73,14 +73,17 @@ static void test_a_value_follows_or_stands_behind_an_equals_sign(void **state)
 static void test_each_override_has_its_setting(void **state)
 {
     struct arguments arguments =
-        parse(FLAGS("--redis=a", "--redis-password-file=b", "--http=c", "--admin=d", "--expiry=e",
-                    "--capacity=f", "--max-clients=g", "--max-parallel=h"),
+        parse(FLAGS("--redis=a", "--redis-password-file=b", "--http=c", "--resp=r",
+                    "--resp-password-file=s", "--admin=d", "--expiry=e", "--capacity=f",
+                    "--max-clients=g", "--max-parallel=h"),
               NONE);
 
     (void)state;
     assert_overrides(&arguments, "redis-fetcher.url=a (--redis), "
                                  "redis-fetcher.password_file=b (--redis-password-file), "
                                  "http-frontend.listen=c (--http), "
+                                 "resp-frontend.listen=r (--resp)+, "
+                                 "resp-frontend.password_file=s (--resp-password-file), "
                                  "admin.listen=d (--admin)+, "
                                  "cache.expiry=e (--expiry), "
                                  "cache.capacity=f (--capacity), "
@@ -91,15 +94,18 @@ static void test_each_override_has_its_setting(void **state)
 static void test_each_option_has_a_variable(void **state)
 {
     struct arguments arguments = parse(
-        FLAGS(NULL), VARIABLES("WEIR_REDIS=a", "WEIR_REDIS_PASSWORD_FILE=b", "WEIR_HTTP=c",
-                               "WEIR_ADMIN=d", "WEIR_EXPIRY=e", "WEIR_CAPACITY=f",
-                               "WEIR_MAX_CLIENTS=g", "WEIR_MAX_PARALLEL=h", "WEIR_TOPOLOGY=i",
-                               "WEIR_LOG_LEVEL=debug", "WEIR_LOG_FORMAT=json", "WEIR_CHECK=1"));
+        FLAGS(NULL),
+        VARIABLES("WEIR_REDIS=a", "WEIR_REDIS_PASSWORD_FILE=b", "WEIR_HTTP=c", "WEIR_RESP=r",
+                  "WEIR_RESP_PASSWORD_FILE=s", "WEIR_ADMIN=d", "WEIR_EXPIRY=e", "WEIR_CAPACITY=f",
+                  "WEIR_MAX_CLIENTS=g", "WEIR_MAX_PARALLEL=h", "WEIR_TOPOLOGY=i",
+                  "WEIR_LOG_LEVEL=debug", "WEIR_LOG_FORMAT=json", "WEIR_CHECK=1"));
 
     (void)state;
     assert_overrides(&arguments, "redis-fetcher.url=a (WEIR_REDIS), "
                                  "redis-fetcher.password_file=b (WEIR_REDIS_PASSWORD_FILE), "
                                  "http-frontend.listen=c (WEIR_HTTP), "
+                                 "resp-frontend.listen=r (WEIR_RESP)+, "
+                                 "resp-frontend.password_file=s (WEIR_RESP_PASSWORD_FILE), "
                                  "admin.listen=d (WEIR_ADMIN)+, "
                                  "cache.expiry=e (WEIR_EXPIRY), "
                                  "cache.capacity=f (WEIR_CAPACITY), "
@@ -147,6 +153,8 @@ static void test_what_cannot_be_understood_is_refused(void **state)
 {
     (void)state;
     assert_refused(FLAGS("--expire", "1s"), NONE, "unknown option --expire; --help lists them");
+    assert_refused(FLAGS("--max_clients", "1"), NONE,
+                   "unknown option --max_clients; --help lists them");
     assert_refused(FLAGS("--expiry"), NONE, "--expiry needs a value: DURATION");
     assert_refused(FLAGS("--expiry="), NONE, "--expiry needs a value: DURATION");
     assert_refused(FLAGS("--expiry", ""), NONE, "--expiry needs a value: DURATION");
@@ -176,11 +184,23 @@ static void test_no_refusal_repeats_a_password(void **state)
 static void test_help_names_every_option(void **state)
 {
     static const char *const names[] = {
-        "--topology FILE",   "--redis URL",         "--redis-password-file FILE",
-        "--http ADDR:PORT",  "--admin ADDR:PORT",   "--expiry DURATION",
-        "--capacity KEYS",   "--max-clients COUNT", "--max-parallel COUNT",
-        "--log-level LEVEL", "--log-format FORMAT", "--check",
-        "--print-topology",  "--version",           "--help",
+        "--topology FILE",
+        "--redis URL",
+        "--redis-password-file FILE",
+        "--http ADDR:PORT",
+        "--resp ADDR:PORT",
+        "--resp-password-file FILE",
+        "--admin ADDR:PORT",
+        "--expiry DURATION",
+        "--capacity KEYS",
+        "--max-clients COUNT",
+        "--max-parallel COUNT",
+        "--log-level LEVEL",
+        "--log-format FORMAT",
+        "--check",
+        "--print-topology",
+        "--version",
+        "--help",
         "WEIR_MAX_CLIENTS",
     };
     struct buffer text = {0};

@@ -183,6 +183,44 @@ static void test_exactly_one_host(void **state)
     expect_ready("GET /key HTTP/1.0\r\n\r\n", "key");
 }
 
+/* RFC 9112, 3.2. */
+static void test_a_host_is_a_host(void **state)
+{
+    (void)state;
+    expect_ready("GET /key HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n", "key");
+    expect_ready("GET /key HTTP/1.1\r\nHost:\t a-b.c_d~%20!$&'()*+,;=:80 \r\n\r\n", "key");
+    expect_refused("GET /key HTTP/1.1\r\nHost: a b\r\n\r\n", 400);
+    expect_refused("GET /key HTTP/1.1\r\nHost: a/b\r\n\r\n", 400);
+    expect_refused("GET /key HTTP/1.1\r\nHost: me@b\r\n\r\n", 400);
+    expect_refused("GET /key HTTP/1.1\r\nHost: \"a\"\r\n\r\n", 400);
+    expect_refused("GET /key HTTP/1.1\r\nHost: \xc3\xa4\r\n\r\n", 400);
+}
+
+/* The refusal names what is wrong, whoever has found it. */
+static void test_a_refusal_says_why(void **state)
+{
+    static const char *const cases[][2] = {
+        {GET "Content-Length: +5\r\n\r\n", "Content-Length is malformed"},
+        {GET "Content-Length: 5, 5\r\n\r\n", "Content-Length is malformed"},
+        {GET "Content-Length: 99999999999999999999\r\n\r\n", "Content-Length is malformed"},
+        {GET "Content-Length: 5\r\nContent-Length: 5\r\n\r\n", "repeated"},
+        {GET "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", "beside"},
+        {GET "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", "beside"},
+        {GET "Transfer-Encoding: chunked, identity\r\n\r\n", "Transfer-Encoding"},
+        {GET "A: \x01\r\n\r\n", "byte"},
+        {GET "A : b\r\n\r\n", "Name: value"},
+        {"GET  /key HTTP/1.1\r\n\r\n", "GET /key HTTP/1.1"},
+        {"GET /key HTTP/1.1\r\n\r\n", "Host"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct http_request request;
+        parse(bytes_of_text(cases[i][0]), &request);
+        if (!request.problem || !strstr(request.problem, cases[i][1]))
+            fail_msg("%s\nis refused with: %s", cases[i][0], request.problem);
+    }
+}
+
 static void test_lengths_that_could_be_read_in_two_ways_are_400(void **state)
 {
     (void)state;
@@ -322,6 +360,8 @@ int main(void)
         cmocka_unit_test(test_doubtful_lines_are_400),
         cmocka_unit_test(test_a_zero_byte_in_a_field_is_400),
         cmocka_unit_test(test_exactly_one_host),
+        cmocka_unit_test(test_a_host_is_a_host),
+        cmocka_unit_test(test_a_refusal_says_why),
         cmocka_unit_test(test_lengths_that_could_be_read_in_two_ways_are_400),
         cmocka_unit_test(test_unknown_codings_are_501),
         cmocka_unit_test(test_a_small_body_is_part_of_the_request),

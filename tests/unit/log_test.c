@@ -118,8 +118,8 @@ static void test_a_reader_that_stands_still_costs_lines_and_no_wait(void **state
     open_log(&f, LOG_INFO, false);
     int written = 0;
     while (atomic_load(&f.log.lines_lost) == 0) {
-        log_write(&f.log, LOG_INFO, "http", "again", LOG_NUMBER("n", written++));
-        assert_true(written < 1000000);
+        log_write(&f.log, LOG_INFO, "http", "again", LOG_NUMBER("n", written));
+        assert_true(++written < 1000000);
     }
     while (read(f.reader, line, sizeof line) > 0)
         ;

@@ -1,5 +1,5 @@
 /* Redis URLs: what is read, what is refused, and that no password is ever shown. */
-#include "stages/redis_fetcher/redis_url.h"
+#include "common/redis_url.h"
 
 #include "tests/support/unit.h"
 

@@ -178,7 +178,7 @@ static void test_values_stand_where_they_were_put_and_are_not_copied(void **stat
     for (size_t skip = 0; skip <= strlen(whole); skip++) {
         struct bytes runs[5];
         struct buffer joined = {0};
-        size_t count = server_output_runs(&output, skip, runs);
+        size_t count = server_output_runs(&output, skip, runs, 5);
         for (size_t i = 0; i < count; i++) {
             assert_true(runs[i].size > 0);
             buffer_append(&joined, runs[i].data, runs[i].size);
@@ -187,8 +187,10 @@ static void test_values_stand_where_they_were_put_and_are_not_copied(void **stat
         buffer_fini(&joined);
     }
     struct bytes runs[5];
-    assert_int_equal(server_output_runs(&output, 0, runs), 5);
+    assert_int_equal(server_output_runs(&output, 0, runs, 5), 5);
     assert_ptr_equal(runs[1].data, first->bytes.data);
+    for (size_t most = 0; most < 5; most++)
+        assert_in_range(server_output_runs(&output, 0, runs, most), most > 0 ? most - 1 : 0, most);
     assert_int_equal(first->references, 2);
     server_output_fini(&output);
     assert_int_equal(first->references, 1);

@@ -83,6 +83,48 @@ static void test_a_flag_adds_a_stage_to_the_first_reactor(void **state)
     topology_destroy(&topology);
 }
 
+static void test_an_added_front_end_asks_what_the_others_ask(void **state)
+{
+    struct topology_draft *draft =
+        parse("stages:\n"
+              "  http: {kind: http-frontend, listen: '127.0.0.1:1', asks: cache}\n"
+              "  cache: {kind: cache, serves: inproc://c, asks: redis}\n"
+              "  redis: {kind: redis-fetcher, serves: inproc://r, url: redis://h}\n");
+    struct topology *topology;
+
+    (void)state;
+    override(draft, "resp-frontend", "listen", "127.0.0.1:2");
+    topology = check(draft);
+    assert_string_equal(topology->stages[3].name, "resp-frontend");
+    assert_int_equal(topology->stages[3].asks, 1);
+    topology_destroy(&topology);
+}
+
+/* Nothing is guessed. */
+static void test_no_front_end_is_added_that_has_nothing_to_ask(void **state)
+{
+    static const struct {
+        const char *text, *expected;
+    } cases[] = {
+        {BOTH, "--flag: no front end says what to ask; write a stage of kind resp-frontend that "
+               "does"},
+        {BOTH "  a: {kind: http-frontend, listen: '127.0.0.1:1', asks: cache}\n"
+              "  b: {kind: http-frontend, listen: '127.0.0.1:2', asks: redis}\n",
+         "--flag: the front ends ask several stages, cache and redis; write a stage of kind "
+         "resp-frontend that says what it asks"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error error = {""};
+        struct topology_draft *draft = parse(cases[i].text);
+        assert_false(topology_override(draft, "resp-frontend", "listen", "127.0.0.1:3", "--flag",
+                                       true, &error));
+        assert_string_equal(error.text, cases[i].expected);
+        topology_draft_destroy(&draft);
+    }
+}
+
 struct refusal {
     const char *value;    /* of the flag */
     const char *expected; /* the error */
@@ -205,6 +247,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_flag_sets_the_only_stage_of_its_kind),
         cmocka_unit_test(test_a_flag_adds_a_stage_to_the_first_reactor),
+        cmocka_unit_test(test_an_added_front_end_asks_what_the_others_ask),
+        cmocka_unit_test(test_no_front_end_is_added_that_has_nothing_to_ask),
         cmocka_unit_test(test_a_refusal_names_the_flag),
         cmocka_unit_test(test_a_stage_to_be_added_finds_its_name_taken),
         cmocka_unit_test(test_a_flag_is_about_the_stages_of_the_chosen_process),

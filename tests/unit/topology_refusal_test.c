@@ -121,9 +121,11 @@ static void test_names_and_kinds(void **state)
         {"stages:\n  http: 8080\n", "t.yml:2: http: must be a mapping with a kind"},
         {"stages:\n" REDIS REDIS, "t.yml:3: stages.redis: is there twice; the first is on line 2"},
         {"stages:\n  http: {asks: cache}\n",
-         "t.yml:2: http.kind: is missing; it is one of http-frontend, cache, redis-fetcher, admin"},
-        {"stages:\n  http: {kind: http}\n", "t.yml:2: http.kind: \"http\" is not a kind; the kinds "
-                                            "are http-frontend, cache, redis-fetcher, admin"},
+         "t.yml:2: http.kind: is missing; it is one of http-frontend, cache, redis-fetcher, admin, "
+         "resp-frontend"},
+        {"stages:\n  http: {kind: http}\n",
+         "t.yml:2: http.kind: \"http\" is not a kind; the kinds "
+         "are http-frontend, cache, redis-fetcher, admin, resp-frontend"},
         {"stages:\n  http: {kind: [cache]}\n", "t.yml:2: http.kind: must be a single value"},
     };
 

@@ -1,5 +1,5 @@
 /* Owns the reading and printing of Redis URLs. Pure. */
-#include "stages/redis_fetcher/redis_url.h"
+#include "common/redis_url.h"
 
 #include "common/bytes.h"
 #include "common/memory.h"
