@@ -16,7 +16,7 @@ static const char common[] = "stages:\n"
                              "    kind: http-frontend\n"
                              "    listen: 127.0.0.1:0\n"
                              "    asks: cache\n"
-                             "    timeout: 1500ms\n"
+                             "    timeout: %dms\n"
                              "  cache:\n"
                              "    kind: cache\n"
                              "    serves: tcp://" HOSTS_FAR ":7000\n"
@@ -49,6 +49,7 @@ int pair_setup(void **state)
 
     if (!p)
         trouble("no memory for two hosts");
+    p->timeout = PAIR_TIMEOUT;
     *state = p;
     p->hosts = hosts_create(&why);
     if (!p->hosts) {
@@ -103,7 +104,7 @@ static char *write_topology(const struct pair *p, const char *file, const char *
     struct blob text = {0};
     char *path;
 
-    blob_append_format(&text, common, edge_keys ? "" : "    insecure: true\n");
+    blob_append_format(&text, common, p->timeout, edge_keys ? "" : "    insecure: true\n");
     blob_append_text(&text, "  edge:\n    reactors: [[http]]\n");
     if (edge_keys)
         blob_append_format(&text, "    key_file: %s/%s/secret.key\n    public_key: %s\n",

@@ -20,12 +20,13 @@
 
 #include <cmocka.h>
 
-#define PAIR_TIMEOUT 1500 /* ms: of the front end; the cache keeps a value for 100 ms */
+#define PAIR_TIMEOUT 1500 /* ms */
 
 struct pair {
     struct hosts *hosts;
     struct redis_server *redis; /* its Unix socket is reached from everywhere */
     char *directory;
+    int timeout; /* ms: of the front end; PAIR_TIMEOUT unless a test sets it before pair_start() */
     struct weir_process *edge, *store; /* NULL before pair_start() */
 };
 

@@ -17,6 +17,7 @@
 
 #define PACKET_MAX  65536
 #define RECORD_MAX  (64 * 1024 * 1024) /* bytes; what comes later is not recorded */
+#define QUEUE_MAX   262144             /* bytes that wait for a wire of limited rate */
 #define TURN        64                 /* packets that one end may give in a row */
 #define TICK        5                  /* ms: how soon an end is noticed */
 #define IP_SIZE     20                 /* bytes, of a header without options */
@@ -28,7 +29,7 @@
 
 struct packet {
     struct packet *next;
-    int64_t due; /* ms */
+    int64_t due; /* us */
     size_t length;
     unsigned char bytes[];
 };
@@ -36,6 +37,7 @@ struct packet {
 struct relay {
     int ends[2];
     struct packet *queues[2]; /* towards each end, by due time */
+    int64_t free_at[2];       /* us: when the wire towards each end has sent what it was given */
     unsigned random;
     atomic_bool is_ending;
     pthread_t thread;
@@ -143,13 +145,36 @@ static int chance(struct relay *relay, int below)
     return below > 0 ? (int)((relay->random >> 8) % (unsigned)below) : 0;
 }
 
-static void enqueue(struct relay *relay, int taker, const void *bytes, size_t length, int delay)
+static int64_t now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* When a packet has gone over a wire of limited rate; -1: the queue before it is full. */
+static int64_t take_turn(struct relay *relay, int taker, size_t length)
+{
+    int64_t now = now_us(), *free_at = &relay->free_at[taker];
+    int rate = relay->weather.rate;
+
+    if (rate == 0)
+        return now;
+    *free_at = *free_at > now ? *free_at : now;
+    if ((*free_at - now) * rate / 1000 > QUEUE_MAX)
+        return -1;
+    *free_at += (int64_t)length * 1000 / rate;
+    return *free_at;
+}
+
+static void enqueue(struct relay *relay, int taker, const void *bytes, size_t length, int64_t due)
 {
     struct packet *packet = malloc(sizeof *packet + length), **at = &relay->queues[taker];
 
     if (!packet)
         trouble("no memory for a packet");
-    packet->due = deadline_in(delay);
+    packet->due = due;
     packet->length = length;
     memcpy(packet->bytes, bytes, length);
     while (*at && (*at)->due <= packet->due)
@@ -163,7 +188,7 @@ static void deliver(struct relay *relay, int taker)
 {
     struct packet *packet;
 
-    while ((packet = relay->queues[taker]) && deadline_left(packet->due) == 0) {
+    while ((packet = relay->queues[taker]) && packet->due <= now_us()) {
         relay->queues[taker] = packet->next;
         if (write(relay->ends[taker], packet->bytes, packet->length) < 0 && errno != EIO &&
             errno != EAGAIN)
@@ -186,7 +211,10 @@ static void pass(struct relay *relay, int giver, const unsigned char *packet, si
         relay->breaks = false;
         pthread_cond_broadcast(&relay->changed);
     } else if (!weather->is_cut && chance(relay, 100) >= weather->loss) {
-        enqueue(relay, !giver, packet, length, weather->delay + chance(relay, weather->jitter));
+        int64_t sent_at = take_turn(relay, !giver, length);
+        int late = weather->delay + chance(relay, weather->jitter);
+        if (sent_at >= 0)
+            enqueue(relay, !giver, packet, length, sent_at + late * INT64_C(1000));
     }
     pthread_mutex_unlock(&relay->lock);
 }
@@ -199,11 +227,11 @@ static void *run(void *argument)
     while (!atomic_load(&relay->is_ending)) {
         struct pollfd ends[2] = {{.fd = relay->ends[0], .events = POLLIN},
                                  {.fd = relay->ends[1], .events = POLLIN}};
-        int wait = TICK;
+        int64_t wait = TICK, now = now_us();
         for (int i = 0; i < 2; i++)
-            if (relay->queues[i] && deadline_left(relay->queues[i]->due) < wait)
-                wait = deadline_left(relay->queues[i]->due);
-        poll(ends, 2, wait);
+            if (relay->queues[i] && (relay->queues[i]->due - now) / 1000 < wait)
+                wait = (relay->queues[i]->due - now) / 1000;
+        poll(ends, 2, wait > 0 ? (int)wait : 0);
         for (int i = 0; i < 2; i++) {
             ssize_t length = 1;
             for (int turn = 0; turn < TURN && length > 0; turn++)

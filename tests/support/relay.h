@@ -19,6 +19,8 @@ struct relay_weather {
     int delay;   /* ms, each way */
     int jitter;  /* ms more, from none to this, at random: packets overtake each other */
     int loss;    /* percent of packets, at random, the same in every run */
+    int rate;    /* bytes in a millisecond, each way; 0: as many as come. What waits for its turn */
+                 /* is 256 KiB at most; more is lost, as a router's queue would */
     bool is_cut; /* nothing passes */
 };
 

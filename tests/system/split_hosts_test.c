@@ -9,6 +9,8 @@
 #include <time.h>
 
 #define KEYS 100
+#define HUGE (32 * 1024 * 1024) /* bytes; on a wire of RATE they take more than two seconds */
+#define RATE 8000               /* bytes in a millisecond */
 
 static struct load *begin(const struct pair *p)
 {
@@ -157,6 +159,33 @@ static void test_connections_are_forgotten_under_the_link(void **state)
     end(p, &load);
 }
 
+/* A huge value takes longer on the wire than a heartbeat may stay out: it arrives, and neither the
+ * session nor anything small on the same link suffers. */
+static void test_huge_value_on_a_narrow_link(void **state)
+{
+    struct pair *p = *state;
+    struct blob body = {0};
+
+    PAIR_OR_SKIP(p);
+    redis_server_run(p->redis, "SETRANGE huge %d x", HUGE - 1);
+    p->timeout = 20000;
+    pair_start(p, true);
+    struct load *load = begin(p);
+    double lost = pair_metric(p, "weir_link_sessions_lost_total");
+    relay_set_weather(hosts_relay(p->hosts), (struct relay_weather){.rate = RATE});
+    load_forget(load);
+    int64_t begun = deadline_now();
+    assert_int_equal(pair_get(p, "/huge", &body), 200);
+    assert_int_equal(body.length, HUGE);
+    print_message("%d bytes in %d ms\n", HUGE, (int)(deadline_now() - begun));
+    assert_true(deadline_now() - begun > 2000);
+    expect_right(p, load);
+    assert_int_equal(load_tally(load).unavailable + load_tally(load).late, 0);
+    assert_true(pair_metric(p, "weir_link_sessions_lost_total") == lost);
+    end(p, &load);
+    blob_fini(&body);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -165,6 +194,7 @@ int main(void)
         PAIR_TEST(test_link_is_lossy_and_packets_overtake),
         PAIR_TEST(test_link_is_cut_for_a_moment),
         PAIR_TEST(test_connections_are_forgotten_under_the_link),
+        PAIR_TEST(test_huge_value_on_a_narrow_link),
     };
 
     return cmocka_run_group_tests_name("two hosts", tests, NULL, NULL);
