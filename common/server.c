@@ -46,7 +46,7 @@ int64_t server_on_turn(struct server *server, struct moment now)
 {
     server_exchange_expire_all(server, now.mono);
     server_connection_expire_all(server, now.mono);
-    server_exchange_admit(server);
+    server_exchange_admit(server, now.mono);
 
     struct server_connection *touched = server->touched;
     server->touched = NULL;

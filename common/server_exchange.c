@@ -157,13 +157,26 @@ void server_exchange_expire_all(struct server *server, int64_t now)
     }
 }
 
-void server_exchange_admit(struct server *server)
+void server_exchange_admit(struct server *server, int64_t now)
 {
     struct server_request *request;
     while ((request = server_admission_next(&server->admission))) {
         wheel_cancel(&server->request_timers, &request->timer);
-        ask(server, request, buffer_bytes(&request->key));
+        if (request->deadline <= now)
+            fail(server, request, STATUS_WAITED_TOO_LONG);
+        else
+            ask(server, request, buffer_bytes(&request->key));
     }
+}
+
+/* An answer that says that a deadline has passed is a clock as well: it may come from a thread
+ * whose reading is younger than ours of this turn. */
+static int64_t time_of(const struct server *server, const struct server_request *request,
+                       const struct answer *answer)
+{
+    int64_t now = clock_read(server->clock).mono;
+    bool is_overdue = answer->status == STATUS_TIMEOUT || answer->status == STATUS_WAITED_TOO_LONG;
+    return is_overdue && now < request->deadline ? request->deadline : now;
 }
 
 void server_answer(struct server *server, uint64_t token, const struct answer *answer)
@@ -173,6 +186,7 @@ void server_answer(struct server *server, uint64_t token, const struct answer *a
         server->counters.late_answers++;
     if (!request || request->state != REQUEST_ASKED)
         return;
+    int64_t now = time_of(server, request, answer);
     complete(server, request, answer);
-    server_exchange_admit(server);
+    server_exchange_admit(server, now);
 }

@@ -164,7 +164,7 @@ void server_exchange_abandon(struct server_connection *connection);
 
 void server_exchange_expire_all(struct server *server, int64_t now);
 
-/* Asks for those whose turn has come. */
-void server_exchange_admit(struct server *server);
+/* Asks for those whose turn has come, if their time is not over. */
+void server_exchange_admit(struct server *server, int64_t now);
 
 #endif
