@@ -86,9 +86,11 @@ static size_t take_answer(struct flood *flood, const struct connection *connecti
     if (!end)
         return 0;
     field = strstr(text, "\r\nContent-Length: ");
-    if (sscanf(text, "HTTP/1.1 %3d ", &status) != 1 || !field || field > end)
+    bool is_answer = sscanf(text, "HTTP/1.1 %3d ", &status) == 1 && field && field < end;
+    size_t body = is_answer ? strtoull(field + 18, NULL, 10) : 0;
+    size_t whole = (size_t)(end + 4 - text) + body;
+    if (!is_answer)
         split_fail(flood->split, "no answer, but \"%.80s\"", text);
-    size_t whole = (size_t)(end + 4 - text) + strtoull(field + 18, NULL, 10);
     if (length < whole)
         return 0;
     if (status != 503 && status != 504)
