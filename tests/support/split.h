@@ -77,7 +77,7 @@ void split_expect_unharmed(const struct split *split, struct load *load, size_t 
 int split_expect_normal_within(const struct split *split, struct load *load, int milliseconds);
 
 /* Fails the test with a message and the logs. */
-void split_fail(const struct split *split, const char *format, ...)
+_Noreturn void split_fail(const struct split *split, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Whether the binary under test is instrumented, and so slower and larger than what is shipped. */

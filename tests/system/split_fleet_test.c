@@ -53,6 +53,7 @@ static void one_fetch(struct split *s, const char *transport)
 {
     static const char *const edges[EDGES] = {"edge-0", "edge-1", "edge-2", "edge-3"};
     struct http_client *clients[REQUESTS];
+    const int each = REQUESTS / EDGES;
     long long reads;
 
     allow_connections();
@@ -65,7 +66,7 @@ static void one_fetch(struct split *s, const char *transport)
         assert_true(http_client_request(clients[i], HTTP_GET, "/cold"));
     }
     for (int i = 0; i < EDGES; i++)
-        split_wait_metric(s, edges[i], "weir_http_in_progress", REQUESTS / EDGES);
+        split_wait_metric(s, edges[i], "weir_http_in_progress", each);
     redis_server_thaw(s->redis);
     for (int i = 0; i < REQUESTS; i++) {
         expect_one(s, clients[i]);

@@ -9,6 +9,7 @@
 #include "../support/net.h"
 #include "../support/raw_peer.h"
 #include "../support/split.h"
+#include "../support/trouble.h"
 #include "common/link.h"
 
 #include <stdio.h>
@@ -41,9 +42,12 @@ static void find_address(const struct split *s, char address[64])
 
     snprintf(path, sizeof path, "%s/topology.yml", weir_fleet_directory(s->fleet));
     file = fopen(path, "r");
-    while (file && !at && fgets(line, sizeof line, file))
+    if (!file)
+        trouble("cannot read %s", path);
+    while (!at && fgets(line, sizeof line, file))
         at = strstr(line, "tcp://");
-    assert_non_null(at);
+    if (!at)
+        trouble("no address of tcp in %s", path);
     snprintf(address, 64, "%.*s", (int)strcspn(at, "\""), at);
     fclose(file);
 }
