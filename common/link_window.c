@@ -121,7 +121,9 @@ struct batch *link_window_flush(struct link_window *window, int64_t now)
 
 bool link_window_is_silent(const struct link_window *window, int64_t now)
 {
-    return window->heartbeat && now - window->received_at >= LINK_SILENCE;
+    /* On the lane a heartbeat stands behind the huge value that is under way, for as long as that
+     * takes; the link it belongs to tells whether the peer lives. */
+    return window->heartbeat && !window->is_bulk && now - window->received_at >= LINK_SILENCE;
 }
 
 bool link_window_is_idle(const struct link_window *window, int64_t now)

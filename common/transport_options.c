@@ -79,7 +79,10 @@ static bool set_keys(void *socket, const struct transport_setup *setup)
 
 bool transport_set_options(void *socket, const struct transport_setup *setup)
 {
-    return set_patience(socket) && set_side(socket, setup) &&
+    /* For the same reason as in link_window_is_silent. */
+    const struct option quiet[] = {{ZMQ_HEARTBEAT_IVL, 0}};
+    return set_patience(socket) && (!setup->is_bulk || set_all(socket, quiet, 1)) &&
+           set_side(socket, setup) &&
            (address_scheme(setup->address) != ADDRESS_TCP || set_tcp(socket, setup->address)) &&
            (setup->keys == NULL || set_keys(socket, setup));
 }

@@ -25,6 +25,7 @@ sources  := $(wildcard common/*.c stages/*.c stages/*/*.c)
 support  := $(filter-out %_main.c,$(wildcard tests/support/*.c))
 programs := $(wildcard tests/support/*_main.c)
 tests    := $(foreach kind,unit stage system,$(sort $(wildcard tests/$(kind)/*_test.c)))
+splits   := $(sort $(wildcard tests/split/*_test.c))
 fuzzers  := $(wildcard tests/fuzz/*_fuzz.c)
 benches  := $(wildcard tests/bench/*.c)
 
@@ -33,6 +34,7 @@ LIBTEST  := $(B)/libsupport.a
 LLHTTP   := $(LLHTTP_SOURCES:$(LLHTTP_DIR)/%.c=$(B)/llhttp/%.o)
 PROGRAMS := $(programs:tests/support/%_main.c=$(B)/%)
 TESTS    := $(tests:%.c=$(B)/%)
+SPLITS   := $(splits:%.c=$(B)/%)
 FUZZERS  := $(fuzzers:tests/fuzz/%_fuzz.c=$(B)/fuzz/%)
 BENCHES  := $(benches:tests/bench/%.c=$(B)/%)
 
@@ -82,7 +84,7 @@ endef
 $(WEIR): $(B)/stages/weir.o $(LIB)
 	$(link) $(LIBS)
 
-$(TESTS): $(B)/%: $(B)/%.o $(LIBTEST) $(LIB)
+$(TESTS) $(SPLITS): $(B)/%: $(B)/%.o $(LIBTEST) $(LIB)
 	$(link) $(TEST_LIBS) $(LIBS)
 
 $(PROGRAMS): $(B)/%: $(B)/tests/support/%_main.o $(LIBTEST) $(LIB)
@@ -99,4 +101,4 @@ $(FUZZERS): $(B)/fuzz/%: $(B)/tests/fuzz/%_fuzz.o $(B)/tests/fuzz/replay.o $(LIB
 	$(link) $(LIBS)
 endif
 
--include $(patsubst %.c,$(B)/%.d,$(sources) $(support) $(programs) $(tests) $(fuzzers) $(benches) tests/fuzz/replay.c)
+-include $(patsubst %.c,$(B)/%.d,$(sources) $(support) $(programs) $(tests) $(splits) $(fuzzers) $(benches) tests/fuzz/replay.c)

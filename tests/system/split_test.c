@@ -172,8 +172,8 @@ static void test_a_peer_with_another_ring_is_counted_and_served(void **state)
     weir_fleet_restart(stand.fleet, "edge");
     assert_true(weir_fleet_wait_ready(stand.fleet, deadline_in(PATIENCE)));
     assert_int_equal(worst_status(&stand, "edge"), 200);
-    assert_true(weir_fleet_wait_sum(stand.fleet, "weir_link_other_ring_total", NULL, 2,
-                                    deadline_in(PATIENCE), &seen)); /* one at either end */
+    assert_true(weir_fleet_wait_sum(stand.fleet, "weir_link_other_ring_total", NULL, 4,
+                                    deadline_in(PATIENCE), &seen)); /* two links, at either end */
     assert_true(weir_process_wait_log(weir_fleet_process(stand.fleet, "edge"),
                                       "the peer's ring is another", deadline_in(PATIENCE)));
     blob_fini(&changed);
