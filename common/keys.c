@@ -1,6 +1,7 @@
 #include "common/keys.h"
 
 #include "common/buffer.h"
+#include "common/check.h"
 #include "common/memory.h"
 
 #include <errno.h>
@@ -12,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-_Static_assert(KEY_SIZE == crypto_box_PUBLICKEYBYTES && KEY_SIZE == crypto_box_SECRETKEYBYTES,
-               "the keys are Curve25519's");
+_Static_assert(KEY_SIZE == crypto_box_PUBLICKEYBYTES, "the keys are Curve25519's");
+_Static_assert(KEY_SIZE == crypto_box_SECRETKEYBYTES, "and so are the secret ones");
 
 #define MAX_FILE ((size_t)1024 * 1024) /* bytes: a full list with long comments */
 
@@ -100,6 +101,7 @@ bool keys_read_seed(const char *path, unsigned char seed[KEYS_SEED_SIZE], struct
 
 static struct key_list *parse_list(const char *path, const char *text, struct error *error)
 {
+    CHECK(text != NULL); /* even of an empty file */
     struct key_list *list =
         memory_alloc(1, sizeof *list + sizeof list->keys[0] * (size_t)KEYS_MAX_LISTED);
     for (size_t line = 1; *text; line++) {
@@ -163,19 +165,20 @@ static bool write_file(const char *directory, const char *name, mode_t mode, con
 bool keys_make(const char *directory, char public_key[KEY_TEXT_SIZE], struct error *error)
 {
     unsigned char public_bytes[KEY_SIZE], secret[KEY_SIZE];
-    char line[KEY_TEXT_SIZE + 1];
+    char secret_key[KEY_TEXT_SIZE], line[KEY_TEXT_SIZE + 1];
     if (sodium_init() < 0)
         return error_set(error, "the system has no random numbers");
     if (mkdir(directory, S_IRWXU) != 0 && errno != EEXIST)
         return fail(directory, error);
     crypto_box_keypair(public_bytes, secret);
     keys_format(public_bytes, public_key);
-    keys_format(secret, line);
-    strcat(line, "\n");
+    keys_format(secret, secret_key);
+    snprintf(line, sizeof line, "%s\n", secret_key);
     bool is_made = write_file(directory, "secret.key", S_IRUSR | S_IWUSR, line, error);
     snprintf(line, sizeof line, "%s\n", public_key);
     is_made = is_made && write_file(directory, "public.key", S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH,
                                     line, error);
     sodium_memzero(secret, sizeof secret);
+    sodium_memzero(secret_key, sizeof secret_key);
     return is_made;
 }

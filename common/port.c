@@ -43,10 +43,13 @@ void port_log_event(const struct port_owner *owner, const char *peer, enum link_
     if (*logged_at != 0 && now - *logged_at < SECOND)
         return;
     *logged_at = now;
-    const char *format = event == LINK_OTHER_VERSION ? "%" PRIu64 : "%016" PRIx64;
-    snprintf(theirs_text, sizeof theirs_text, format, theirs);
-    snprintf(ours_text, sizeof ours_text, format,
-             event == LINK_OTHER_VERSION ? MESSAGE_VERSION : ours);
+    if (event == LINK_OTHER_VERSION) {
+        snprintf(theirs_text, sizeof theirs_text, "%" PRIu64, theirs);
+        snprintf(ours_text, sizeof ours_text, "%d", MESSAGE_VERSION);
+    } else {
+        snprintf(theirs_text, sizeof theirs_text, "%016" PRIx64, theirs);
+        snprintf(ours_text, sizeof ours_text, "%016" PRIx64, ours);
+    }
     log_write(owner->log, events[event].level, owner->name, events[event].text,
               LOG_TEXT("link", peer), LOG_TEXT("theirs", theirs_text), LOG_TEXT("ours", ours_text));
 }
