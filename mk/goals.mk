@@ -49,7 +49,7 @@ fuzz:
 	$(Q)$(MAKE) VARIANT=fuzz CC=clang fuzz
 endif
 
-## make bench          weir beside a bare epoll server: CPU time per request
+## make bench          CPU time per request: HTTP beside a bare epoll server, Redis's protocol beside Redis
 bench: $(WEIR) $(BENCHES)
 	$(Q)tests/bench/run
 
