@@ -151,7 +151,7 @@ static void test_http_and_resp_clients_at_once_see_one_cache(void **state)
         else
             SAY(resp[i], "MGET", target + 1, "key0");
     }
-    pipeline_wait_metric(p, "weir_cache_coalesced_total", NULL, 2 * CLIENTS + CLIENTS / 2 - KEYS);
+    pipeline_wait_metric(p, "weir_cache_coalesced_total", NULL, 2.5 * CLIENTS - KEYS);
     redis_proxy_hold(p->proxy, false);
     for (int i = 0; i < CLIENTS; i++) {
         char value[2] = {(char)('0' + i % KEYS), '\0'}, reply[32];
