@@ -58,12 +58,12 @@ fuzz:
 	$(Q)$(MAKE) VARIANT=fuzz CC=clang fuzz
 endif
 
-## make bench          weir beside a bare epoll server: CPU time per request, for each placement
+## make bench          CPU time per request: HTTP beside a bare epoll server, Redis's protocol beside Redis
 PLACEMENTS := one-reactor thread-per-stage process-per-stage process-per-stage-tcp process-per-stage-curve
 bench: $(WEIR) $(BENCHES)
 	$(Q)tests/bench/run
 	$(Q)for placement in $(PLACEMENTS); do \
-	    tests/bench/run --placement $$placement --pairs 3 --connections "1 64 512" || exit 1; \
+	    tests/bench/placements --placement $$placement --pairs 3 --connections "1 64 512" || exit 1; \
 	done
 
 c_files = $(shell find common stages tests -name '*.[ch]')
