@@ -62,15 +62,14 @@ static void tell_readiness(const struct reactor *reactor, struct moment now, str
 }
 
 static void on_ask(void *stage, struct moment now, const struct return_address *from,
-                   struct bytes key, int64_t deadline)
+                   const struct ask *ask)
 {
     const struct reactor *reactor = stage;
     struct buffer text = {0};
     struct answer answer = {.status = STATUS_VALUE, .life_ms = MESSAGE_LIFE_UNBOUNDED};
-    (void)deadline; /* it is answered at once */
-    if (bytes_are_equal(key, bytes_of_text("metrics")))
+    if (bytes_are_equal(ask->key, bytes_of_text("metrics")))
         tell_metrics(reactor, now, &text);
-    else if (bytes_are_equal(key, bytes_of_text("ready")))
+    else if (bytes_are_equal(ask->key, bytes_of_text("ready")))
         tell_readiness(reactor, now, &text);
     else
         answer = (struct answer){.status = STATUS_NONE};

@@ -114,7 +114,8 @@ static void open_session(struct link_asker *asker, int64_t now)
     const struct link_asker_settings *settings = &asker->settings;
     asker->state = OPENING;
     link_window_open(&asker->window, settings->random(settings->owner), settings->heartbeat, now);
-    batch_add_hello(link_window_gather(&asker->window), settings->ring, settings->heartbeat);
+    batch_add_hello(link_window_gather(&asker->window), settings->ring, settings->heartbeat,
+                    settings->on_notice != NULL);
 }
 
 static void close_lane(struct link_asker *asker, int64_t retry_at)
@@ -186,18 +187,18 @@ static void take_welcome(struct link_asker *asker, const struct record *welcome)
 
 /* ---- what happens ---- */
 
-enum status link_asker_ask(struct link_asker *asker, int64_t now, uint64_t token, struct bytes key,
-                           int64_t deadline)
+enum status link_asker_ask(struct link_asker *asker, int64_t now, uint64_t token,
+                           const struct ask *ask)
 {
     if (asker->state != OPEN)
         return STATUS_AWAY;
     if (asker->outstanding >= asker->credit || link_window_is_crowded(&asker->window) ||
-        key.size > MESSAGE_MAX_KEY) {
+        ask->key.size > MESSAGE_MAX_KEY) {
         asker->counters.refused_busy++;
         return STATUS_BUSY;
     }
     batch_add_ask(link_window_gather(&asker->window), take_slot(asker, token),
-                  clock_remaining_ms(now, deadline), key);
+                  clock_remaining_ms(now, ask->deadline), ask->flags, ask->key);
     return STATUS_VALUE;
 }
 

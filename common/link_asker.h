@@ -17,6 +17,9 @@ struct link_asker_settings {
     /* NULL, or called in place of on_answer for an ask that was outstanding when a session ended.
      */
     void (*on_lost_ask)(void *owner, uint64_t token);
+    /* KEY, ALL, LOST and PROVEN, in the server's order; LOST also when a session has ended. NULL:
+     * none are wanted. */
+    void (*on_notice)(void *owner, const struct notice *notice);
     /* `theirs`: the peer's version or ring, where that is the event. */
     void (*on_event)(void *owner, enum link_event event, uint64_t theirs);
 };
@@ -27,8 +30,8 @@ void link_asker_destroy(struct link_asker **asker); /* calls no hook */
 /* Adds an ask to the batch being gathered. STATUS_VALUE: it will be answered exactly once, to
  * `token`; STATUS_AWAY (no session) or STATUS_BUSY (no credit, too much gathered, key too long): it
  * was not taken. */
-enum status link_asker_ask(struct link_asker *asker, int64_t now, uint64_t token, struct bytes key,
-                           int64_t deadline);
+enum status link_asker_ask(struct link_asker *asker, int64_t now, uint64_t token,
+                           const struct ask *ask);
 
 /* A message has arrived; its frames are borrowed for the call. */
 void link_asker_receive(struct link_asker *asker, int64_t now, struct bytes first_frame,

@@ -236,12 +236,14 @@ static void take_asks(struct link_server *server, int64_t now, struct link_peer 
     make_ready(server, peer); /* the window may have room again, or be owed an acknowledgement */
 
     struct return_address from = {.peer = peer->index, .generation = peer->generation};
-    struct record ask;
-    while (batch_next(reader, &ask)) {
+    struct record record;
+    while (batch_next(reader, &record)) {
         peer->outstanding++;
-        from.id = ask.id;
-        server->settings.on_ask(server->settings.owner, &from, ask.key,
-                                now + ask.remaining_ms * MILLISECOND);
+        from.id = record.id;
+        server->settings.on_ask(server->settings.owner, &from,
+                                &(struct ask){.key = record.key,
+                                              .deadline = now + record.remaining_ms * MILLISECOND,
+                                              .flags = record.flags});
     }
 }
 

@@ -10,9 +10,8 @@ struct link_server_settings {
     uint64_t ring;        /* compared with the asker's; a difference is an event and no refusal */
     bool needs_heartbeat; /* a peer that promises none is refused: its end would not be noticed */
     void *owner;
-    /* Called from link_server_receive only; may answer at once. `key` is valid during the call. */
-    void (*on_ask)(void *owner, const struct return_address *from, struct bytes key,
-                   int64_t deadline);
+    /* Called from link_server_receive only; may answer at once. */
+    void (*on_ask)(void *owner, const struct return_address *from, const struct ask *ask);
     /* Called from all but link_server_answer and link_server_flush. `theirs`: the peer's version or
      * ring, where that is the event. */
     void (*on_event)(void *owner, uint64_t peer, enum link_event event, uint64_t theirs);

@@ -8,14 +8,21 @@
  *
  *     header   magic u32, version u8, reserved u8[3] (0), session u64, sequence u32,
  *              acknowledged u32, records u32
- *     HELLO    kind u8, ring u64, heartbeat u8 (1: this end sends heartbeats and expects them)
+ *     HELLO    kind u8, ring u64, heartbeat u8 (1: this end sends heartbeats and expects them),
+ *              notices u8 (1: this end wants them)
  *     WELCOME  kind u8, ring u64, credit u32 (asks that may be outstanding)
  *     RESET    kind u8, version u8 (the sender's)
- *     ASK      kind u8, flags u8 (0), id u64, remaining u32 (ms), key size u32, key
- *     VALUE    kind u8, by_reference u8, id u64, life u32 (ms), age u32 (ms), size u32, bytes
- *     NONE     kind u8, id u64
+ *     ASK      kind u8, flags u8 (enum ask_flag), id u64, remaining u32 (ms), key size u32, key
+ *     VALUE    kind u8, by_reference u8, id u64, life u32 (ms), age u32 (ms), tag u64, hops u8,
+ *              size u32, the hops (trail.h), bytes
+ *     NONE     kind u8, id u64, life u32 (ms), age u32 (ms), hops u8, the hops
  *     FAIL     kind u8, status u8, id u64
  *     LANE     kind u8, session u64 (whose huge values are to come this way)
+ *     KEY      kind u8, key size u32, key: it has changed
+ *     ALL      kind u8: every key has changed
+ *     LOST     kind u8: nothing is known to be fresh
+ *     PROVE    kind u8, number u32 (the asker's): how old is your proof?
+ *     PROVEN   kind u8, number u32 (the same), age u32 (ms; all ones: there is none)
  *
  * All functions are pure. */
 #ifndef WEIR_MESSAGE_H
@@ -38,6 +45,7 @@
 #define MESSAGE_MAX_RECORDS     1024                /* a batch */
 #define MESSAGE_MAX_FIRST_FRAME (16 * 1024 * 1024)  /* bytes: MAX_RECORDS inline values fit */
 #define MESSAGE_LIFE_UNBOUNDED  UINT32_MAX          /* ms: the origin set no end */
+#define MESSAGE_NO_PROOF        UINT32_MAX          /* ms, as an age */
 
 /* What became of an ask. The fails are told apart as a client must be (one table turns them into
  * HTTP, one into RESP). The numbers are on the wire. */
@@ -54,12 +62,29 @@ enum status {
     STATUS_COUNT
 };
 
+/* What will not do as an answer. */
+enum ask_flag {
+    ASK_RENEW = 1,  /* one that is past its time: it must be fetched, or still have life */
+    ASK_REFRESH = 2 /* one that is stored: Redis must be asked, now or by a fetch under way */
+};
+#define ASK_FLAGS (ASK_RENEW | ASK_REFRESH)
+
+/* One ask, valid during the call that hands it over. */
+struct ask {
+    struct bytes key;
+    int64_t deadline; /* mono ns: when the asker stops to be interested */
+    unsigned flags;   /* of enum ask_flag */
+};
+
 /* The answer to one ask. Either `bytes` (small, valid during the call that hands it over) or
- * `value` (by reference) is set for STATUS_VALUE; neither otherwise. */
+ * `value` (by reference) is set for STATUS_VALUE; neither otherwise. All that speaks of time or
+ * trail is set for STATUS_VALUE and STATUS_NONE alone. */
 struct answer {
     enum status status;
-    uint32_t life_ms; /* remaining life of the value, or MESSAGE_LIFE_UNBOUNDED */
-    uint32_t age_ms;  /* since it was read from Redis */
+    uint32_t life_ms;   /* what remains of its life, or MESSAGE_LIFE_UNBOUNDED; 0: keep it not */
+    uint32_t age_ms;    /* since it was read from Redis */
+    uint64_t tag;       /* of the bytes: entity_tag.h; VALUE only */
+    struct bytes trail; /* what each cache on its way made of it: trail.h */
     struct bytes bytes;
     struct value *value; /* borrowed: value_share to keep it */
 };
@@ -78,7 +103,26 @@ enum record_kind {
     RECORD_VALUE = 5,
     RECORD_NONE = 6,
     RECORD_FAIL = 7,
-    RECORD_LANE = 8
+    RECORD_LANE = 8,
+    RECORD_KEY = 9,
+    RECORD_ALL = 10,
+    RECORD_LOST = 11,
+    RECORD_PROVE = 12,
+    RECORD_PROVEN = 13
+};
+
+/* What the origin announces, along the links towards the clients. */
+enum notice_kind {
+    NOTICE_KEY,   /* it has changed: no value read before may be kept */
+    NOTICE_ALL,   /* every key has */
+    NOTICE_LOST,  /* notices may have been missed: nothing is known to be fresh */
+    NOTICE_PROVEN /* every write acknowledged before a moment has been announced */
+};
+
+struct notice {
+    enum notice_kind kind;
+    struct bytes key; /* KEY; valid during the call */
+    int64_t proven;   /* PROVEN: that moment, of this machine's clock (mono ns) */
 };
 
 /* One decoded record; which fields are set follows from `kind`. Bytes point into the batch. */
@@ -89,9 +133,13 @@ struct record {
     uint64_t session;      /* LANE */
     uint32_t credit;       /* WELCOME */
     uint32_t remaining_ms; /* ASK */
+    uint32_t number;       /* PROVE, PROVEN */
+    uint32_t proof_ms;     /* PROVEN: the age of the proof, or MESSAGE_NO_PROOF */
     bool heartbeat;        /* HELLO */
+    bool notices;          /* HELLO */
     uint8_t version;       /* RESET */
-    struct bytes key;      /* ASK */
+    unsigned flags;        /* ASK */
+    struct bytes key;      /* ASK, KEY */
     struct answer answer;  /* VALUE, NONE, FAIL */
 };
 
@@ -119,16 +167,22 @@ void batch_fini(struct batch *batch);
  * by who took them) are released; a frame that was taken over is a zeroed buffer. */
 void batch_clear(struct batch *batch);
 
-void batch_add_hello(struct batch *batch, uint64_t ring, bool heartbeat);
+void batch_add_hello(struct batch *batch, uint64_t ring, bool heartbeat, bool notices);
 void batch_add_welcome(struct batch *batch, uint64_t ring, uint32_t credit);
 void batch_add_reset(struct batch *batch);
 void batch_add_lane(struct batch *batch, uint64_t session);
-/* CHECK: key.size <= MESSAGE_MAX_KEY. */
-void batch_add_ask(struct batch *batch, uint64_t id, uint32_t remaining_ms, struct bytes key);
+/* CHECK: key.size <= MESSAGE_MAX_KEY, here and below. */
+void batch_add_ask(struct batch *batch, uint64_t id, uint32_t remaining_ms, unsigned flags,
+                   struct bytes key);
+void batch_add_key(struct batch *batch, struct bytes key);
+void batch_add_all(struct batch *batch);
+void batch_add_lost(struct batch *batch);
+void batch_add_prove(struct batch *batch, uint32_t number);
+void batch_add_proven(struct batch *batch, uint32_t number, uint32_t age_ms);
 /* VALUE, NONE or FAIL, as answer->status says; takes a reference of its own to answer->value. The
  * size alone decides how the bytes travel: those of VALUE_BY_REFERENCE or more by reference (a copy
  * where they have no value yet; FAIL busy where there is no memory for it), smaller ones inline.
- * CHECK: at most MESSAGE_MAX_VALUE bytes. */
+ * CHECK: at most MESSAGE_MAX_VALUE bytes, and a trail that trail.h made. */
 void batch_add_answer(struct batch *batch, uint64_t id, const struct answer *answer);
 
 bool batch_is_empty(const struct batch *batch);

@@ -29,7 +29,8 @@ static bool read_flag(const char *at, bool *flag)
 
 static size_t read_hello(struct record *record, const char *at, size_t left)
 {
-    if (left < HELLO_SIZE || !read_flag(at + 9, &record->heartbeat))
+    if (left < HELLO_SIZE || !read_flag(at + 9, &record->heartbeat) ||
+        !read_flag(at + 10, &record->notices))
         return 0;
     record->ring = get_u64(at + 1);
     return HELLO_SIZE;
@@ -54,8 +55,9 @@ static size_t read_reset(struct record *record, const char *at, size_t left)
 
 static size_t read_ask(struct record *record, const char *at, size_t left)
 {
-    if (left < ASK_SIZE || get_u8(at + 1) != 0)
+    if (left < ASK_SIZE || (get_u8(at + 1) & ~(unsigned)ASK_FLAGS) != 0)
         return 0;
+    record->flags = get_u8(at + 1);
     record->id = get_u64(at + 2);
     record->remaining_ms = get_u32(at + 10);
     record->key = (struct bytes){at + ASK_SIZE, get_u32(at + 14)};
@@ -70,21 +72,29 @@ static size_t read_value(struct batch_reader *reader, struct record *record, con
     bool by_reference;
     if (left < VALUE_SIZE || !read_flag(at + 1, &by_reference))
         return 0;
-    uint32_t size = get_u32(at + 18);
+    uint32_t size = get_u32(at + 27);
     record->id = get_u64(at + 2);
     record->answer = (struct answer){
-        .status = STATUS_VALUE, .life_ms = get_u32(at + 10), .age_ms = get_u32(at + 14)};
+        .status = STATUS_VALUE,
+        .life_ms = get_u32(at + 10),
+        .age_ms = get_u32(at + 14),
+        .tag = get_u64(at + 18),
+        .trail = {at + VALUE_SIZE, (size_t)get_u8(at + 26) * TRAIL_HOP},
+    };
+    const size_t head = VALUE_SIZE + record->answer.trail.size;
+    if (head > left || !trail_is_valid(record->answer.trail))
+        return 0;
     if (!by_reference) {
-        if (size >= VALUE_BY_REFERENCE || size > left - VALUE_SIZE)
+        if (size >= VALUE_BY_REFERENCE || size > left - head)
             return 0;
-        record->answer.bytes = (struct bytes){at + VALUE_SIZE, size};
-        return VALUE_SIZE + size;
+        record->answer.bytes = (struct bytes){at + head, size};
+        return head + size;
     }
     if (size < VALUE_BY_REFERENCE || size > MESSAGE_MAX_VALUE ||
         reader->value_next == reader->value_count)
         return 0;
     record->answer.value = reader->values[reader->value_next++];
-    return record->answer.value->bytes.size == size ? VALUE_SIZE : 0;
+    return record->answer.value->bytes.size == size ? head : 0;
 }
 
 static size_t read_none(struct record *record, const char *at, size_t left)
@@ -92,8 +102,14 @@ static size_t read_none(struct record *record, const char *at, size_t left)
     if (left < NONE_SIZE)
         return 0;
     record->id = get_u64(at + 1);
-    record->answer = (struct answer){.status = STATUS_NONE};
-    return NONE_SIZE;
+    record->answer = (struct answer){
+        .status = STATUS_NONE,
+        .life_ms = get_u32(at + 9),
+        .age_ms = get_u32(at + 13),
+        .trail = {at + NONE_SIZE, (size_t)get_u8(at + 17) * TRAIL_HOP},
+    };
+    const size_t size = NONE_SIZE + record->answer.trail.size;
+    return size <= left && trail_is_valid(record->answer.trail) ? size : 0;
 }
 
 static size_t read_fail(struct record *record, const char *at, size_t left)
@@ -111,6 +127,33 @@ static size_t read_lane(struct record *record, const char *at, size_t left)
         return 0;
     record->session = get_u64(at + 1);
     return LANE_SIZE;
+}
+
+static size_t read_key(struct record *record, const char *at, size_t left)
+{
+    if (left < KEY_SIZE)
+        return 0;
+    record->key = (struct bytes){at + KEY_SIZE, get_u32(at + 1)};
+    if (record->key.size > MESSAGE_MAX_KEY || record->key.size > left - KEY_SIZE)
+        return 0;
+    return KEY_SIZE + record->key.size;
+}
+
+static size_t read_prove(struct record *record, const char *at, size_t left)
+{
+    if (left < PROVE_SIZE)
+        return 0;
+    record->number = get_u32(at + 1);
+    return PROVE_SIZE;
+}
+
+static size_t read_proven(struct record *record, const char *at, size_t left)
+{
+    if (left < PROVEN_SIZE)
+        return 0;
+    record->number = get_u32(at + 1);
+    record->proof_ms = get_u32(at + 5);
+    return PROVEN_SIZE;
 }
 
 /* Moves over one record; false, and the reader stays, if it is malformed. There is at least its
@@ -146,6 +189,21 @@ static bool read_record(struct batch_reader *reader, struct record *record)
         break;
     case RECORD_LANE:
         size = read_lane(record, at, left);
+        break;
+    case RECORD_KEY:
+        size = read_key(record, at, left);
+        break;
+    case RECORD_ALL:
+        size = ALL_SIZE;
+        break;
+    case RECORD_LOST:
+        size = LOST_SIZE;
+        break;
+    case RECORD_PROVE:
+        size = read_prove(record, at, left);
+        break;
+    case RECORD_PROVEN:
+        size = read_proven(record, at, left);
         break;
     }
     reader->next += size;

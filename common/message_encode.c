@@ -53,12 +53,13 @@ static char *add_record(struct batch *batch, size_t size)
     return at;
 }
 
-void batch_add_hello(struct batch *batch, uint64_t ring, bool heartbeat)
+void batch_add_hello(struct batch *batch, uint64_t ring, bool heartbeat, bool notices)
 {
     char *at = add_record(batch, HELLO_SIZE);
     at = put_u8(at, RECORD_HELLO);
     at = put_u64(at, ring);
-    put_u8(at, heartbeat);
+    at = put_u8(at, heartbeat);
+    put_u8(at, notices);
 }
 
 void batch_add_welcome(struct batch *batch, uint64_t ring, uint32_t credit)
@@ -83,23 +84,62 @@ void batch_add_lane(struct batch *batch, uint64_t session)
     put_u64(at, session);
 }
 
-void batch_add_ask(struct batch *batch, uint64_t id, uint32_t remaining_ms, struct bytes key)
+void batch_add_ask(struct batch *batch, uint64_t id, uint32_t remaining_ms, unsigned flags,
+                   struct bytes key)
 {
     CHECK(key.size <= MESSAGE_MAX_KEY);
     char *at = add_record(batch, ASK_SIZE + key.size);
     at = put_u8(at, RECORD_ASK);
-    at = put_u8(at, 0);
+    at = put_u8(at, flags);
     at = put_u64(at, id);
     at = put_u32(at, remaining_ms);
     at = put_u32(at, (uint32_t)key.size);
     put_bytes(at, key);
 }
 
-static void add_none(struct batch *batch, uint64_t id)
+void batch_add_key(struct batch *batch, struct bytes key)
 {
-    char *at = add_record(batch, NONE_SIZE);
+    CHECK(key.size <= MESSAGE_MAX_KEY);
+    char *at = add_record(batch, KEY_SIZE + key.size);
+    at = put_u8(at, RECORD_KEY);
+    at = put_u32(at, (uint32_t)key.size);
+    put_bytes(at, key);
+}
+
+void batch_add_all(struct batch *batch)
+{
+    put_u8(add_record(batch, ALL_SIZE), RECORD_ALL);
+}
+
+void batch_add_lost(struct batch *batch)
+{
+    put_u8(add_record(batch, LOST_SIZE), RECORD_LOST);
+}
+
+void batch_add_prove(struct batch *batch, uint32_t number)
+{
+    char *at = add_record(batch, PROVE_SIZE);
+    at = put_u8(at, RECORD_PROVE);
+    put_u32(at, number);
+}
+
+void batch_add_proven(struct batch *batch, uint32_t number, uint32_t age_ms)
+{
+    char *at = add_record(batch, PROVEN_SIZE);
+    at = put_u8(at, RECORD_PROVEN);
+    at = put_u32(at, number);
+    put_u32(at, age_ms);
+}
+
+static void add_none(struct batch *batch, uint64_t id, const struct answer *answer)
+{
+    char *at = add_record(batch, NONE_SIZE + answer->trail.size);
     at = put_u8(at, RECORD_NONE);
-    put_u64(at, id);
+    at = put_u64(at, id);
+    at = put_u32(at, answer->life_ms);
+    at = put_u32(at, answer->age_ms);
+    at = put_u8(at, (unsigned)(answer->trail.size / TRAIL_HOP));
+    put_bytes(at, answer->trail);
 }
 
 static void add_fail(struct batch *batch, uint64_t id, enum status status)
@@ -142,13 +182,16 @@ static void add_value(struct batch *batch, uint64_t id, const struct answer *ans
         }
         add_frame(batch, value);
     }
-    char *at = add_record(batch, VALUE_SIZE + (by_reference ? 0 : bytes.size));
+    char *at = add_record(batch, VALUE_SIZE + answer->trail.size + (by_reference ? 0 : bytes.size));
     at = put_u8(at, RECORD_VALUE);
     at = put_u8(at, by_reference);
     at = put_u64(at, id);
     at = put_u32(at, answer->life_ms);
     at = put_u32(at, answer->age_ms);
+    at = put_u64(at, answer->tag);
+    at = put_u8(at, (unsigned)(answer->trail.size / TRAIL_HOP));
     at = put_u32(at, (uint32_t)bytes.size);
+    at = put_bytes(at, answer->trail);
     if (!by_reference)
         put_bytes(at, bytes);
 }
@@ -160,7 +203,7 @@ void batch_add_answer(struct batch *batch, uint64_t id, const struct answer *ans
         add_value(batch, id, answer);
         break;
     case STATUS_NONE:
-        add_none(batch, id);
+        add_none(batch, id, answer);
         break;
     default:
         CHECK(answer->status < STATUS_COUNT);

@@ -4,19 +4,25 @@
 #define WEIR_MESSAGE_WIRE_H
 
 #include "common/message.h"
+#include "common/trail.h"
 
 #include <string.h>
 
-/* Bytes of each record, as far as its key or its value. */
+/* Bytes of each record, as far as its trail, its key or its value. */
 enum {
-    HELLO_SIZE = 1 + 8 + 1,
+    HELLO_SIZE = 1 + 8 + 1 + 1,
     WELCOME_SIZE = 1 + 8 + 4,
     RESET_SIZE = 1 + 1,
     ASK_SIZE = 1 + 1 + 8 + 4 + 4,
-    VALUE_SIZE = 1 + 1 + 8 + 4 + 4 + 4,
-    NONE_SIZE = 1 + 8,
+    VALUE_SIZE = 1 + 1 + 8 + 4 + 4 + 8 + 1 + 4,
+    NONE_SIZE = 1 + 8 + 4 + 4 + 1,
     FAIL_SIZE = 1 + 1 + 8,
     LANE_SIZE = 1 + 8,
+    KEY_SIZE = 1 + 4,
+    ALL_SIZE = 1,
+    LOST_SIZE = 1,
+    PROVE_SIZE = 1 + 4,
+    PROVEN_SIZE = 1 + 4 + 4,
 };
 
 /* ---- little-endian integers ---- */

@@ -11,6 +11,7 @@
 struct again_ask {
     uint64_t token;
     int64_t deadline;   /* mono ns */
+    unsigned flags;     /* of enum ask_flag */
     int64_t give_up_at; /* mono ns; while waiting */
     char *key;          /* NULL: not kept */
     uint32_t size;      /* bytes of the key */
@@ -43,19 +44,19 @@ static void add_asks(struct again *again)
     again->count = count;
 }
 
-uint32_t again_keep(struct again *again, uint64_t token, struct bytes key, int64_t deadline)
+uint32_t again_keep(struct again *again, uint64_t token, const struct ask *kept)
 {
     if (again->first_free == NONE)
         add_asks(again);
     const uint32_t index = again->first_free;
     struct again_ask *ask = &again->asks[index];
     again->first_free = ask->next;
-    *ask = (struct again_ask){.token = token, .deadline = deadline};
-    if (again->bytes + key.size <= AGAIN_MAX_BYTES) {
-        ask->key = memory_alloc(1, key.size + 1);
-        ask->size = (uint32_t)key.size;
-        memcpy(ask->key, key.data, key.size);
-        again->bytes += key.size;
+    *ask = (struct again_ask){.token = token, .deadline = kept->deadline, .flags = kept->flags};
+    if (again->bytes + kept->key.size <= AGAIN_MAX_BYTES) {
+        ask->key = memory_alloc(1, kept->key.size + 1);
+        ask->size = (uint32_t)kept->key.size;
+        memcpy(ask->key, kept->key.data, kept->key.size);
+        again->bytes += kept->key.size;
     }
     return index;
 }
@@ -110,7 +111,7 @@ bool again_take(struct again *again, struct again_due *due)
     struct again_ask *ask = &again->asks[index];
     take_out(again, NONE, index);
     ask->was_asked_again = true;
-    *due = (struct again_due){index, {ask->key, ask->size}, ask->deadline};
+    *due = (struct again_due){index, {{ask->key, ask->size}, ask->deadline, ask->flags}};
     return true;
 }
 

@@ -5,8 +5,8 @@
 #ifndef WEIR_PORT_AGAIN_H
 #define WEIR_PORT_AGAIN_H
 
-#include "common/bytes.h"
 #include "common/clock.h"
+#include "common/message.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,7 +26,7 @@ void again_init(struct again *again);
 void again_fini(struct again *again);
 
 /* Keeps an ask; returns its index, which stays its own until again_forget. */
-uint32_t again_keep(struct again *again, uint64_t token, struct bytes key, int64_t deadline);
+uint32_t again_keep(struct again *again, uint64_t token, const struct ask *ask);
 
 /* It has been answered, or not taken. Returns its token. */
 uint64_t again_forget(struct again *again, uint32_t index);
@@ -38,8 +38,7 @@ bool again_wait(struct again *again, uint32_t index, int64_t now);
 /* Takes out the one that waits longest, to be asked again or answered; false: none waits. */
 struct again_due {
     uint32_t index;
-    struct bytes key; /* valid until again_forget */
-    int64_t deadline;
+    struct ask ask; /* its key is valid until again_forget */
 };
 bool again_take(struct again *again, struct again_due *due);
 

@@ -34,30 +34,34 @@ struct asking {
 
 /* ---- what the stage calls ---- */
 
-static enum status ask_remote(struct shard *shard, int64_t now, uint64_t token, struct bytes key,
-                              int64_t deadline)
+static enum status ask_remote(struct shard *shard, int64_t now, uint64_t token,
+                              const struct ask *ask)
 {
     if (!link_asker_is_open(shard->link))
         return STATUS_AWAY;
-    const uint32_t index = again_keep(&shard->again, token, key, deadline);
-    const enum status status = link_asker_ask(shard->link, now, index, key, deadline);
+    const uint32_t index = again_keep(&shard->again, token, ask);
+    const enum status status = link_asker_ask(shard->link, now, index, ask);
     if (status != STATUS_VALUE)
         again_forget(&shard->again, index);
     return status;
 }
 
-static enum status ask(struct ask_port *port, size_t index, uint64_t token, struct bytes key,
-                       int64_t deadline)
+static enum status ask(struct ask_port *port, size_t index, uint64_t token, const struct ask *ask)
 {
     struct asking *asking = (struct asking *)port;
     if (index == PORT_BY_KEY)
-        index = ring_pick(asking->ring, key);
+        index = ring_pick(asking->ring, ask->key);
     CHECK(index < port->shards);
     struct shard *shard = &asking->shards[index];
     const int64_t now = clock_read(asking->owner->clock).mono;
     if (shard->is_remote)
-        return ask_remote(shard, now, token, key, deadline);
-    return link_asker_ask(shard->link, now, token, key, deadline);
+        return ask_remote(shard, now, token, ask);
+    return link_asker_ask(shard->link, now, token, ask);
+}
+
+static void watch(struct ask_port *port, int64_t every)
+{
+    (void)port, (void)every;
 }
 
 static bool is_open(const struct ask_port *port)
@@ -112,7 +116,8 @@ static void on_event(void *owner, enum link_event event, uint64_t theirs)
     port_log_event(port, shard->name, event, theirs, ring_digest(shard->asking->ring),
                    &shard->logged_at);
     if (event == LINK_LOST && port->kind->on_notice != NULL)
-        port->kind->on_notice(port->stage, clock_read(port->clock), NOTICE_LOST);
+        port->kind->on_notice(port->stage, clock_read(port->clock),
+                              &(struct notice){.kind = NOTICE_LOST});
 }
 
 /* ---- opening and closing ---- */
@@ -159,7 +164,7 @@ struct ask_port *port_ask_create(struct reactor_sockets *sockets, struct port_ow
 {
     struct asking *asking = memory_alloc(1, sizeof *asking);
     struct ask_port *port = &asking->port;
-    *port = (struct ask_port){.shards = count, .ask = ask, .is_open = is_open};
+    *port = (struct ask_port){.shards = count, .ask = ask, .watch = watch, .is_open = is_open};
     asking->owner = owner;
     asking->ring = port_ring_create(owner, shards, count);
     asking->shards = memory_alloc(count, sizeof *asking->shards);
@@ -239,8 +244,7 @@ static void ask_again(struct shard *shard, int64_t now, int64_t *wake)
     struct again_due due;
     uint32_t overdue;
     while (link_asker_is_open(shard->link) && again_take(&shard->again, &due)) {
-        const enum status status =
-            link_asker_ask(shard->link, now, due.index, due.key, due.deadline);
+        const enum status status = link_asker_ask(shard->link, now, due.index, &due.ask);
         if (status != STATUS_VALUE)
             tell_failure(shard, due.index, status);
     }

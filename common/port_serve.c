@@ -26,13 +26,17 @@ static void answer_ask(struct serve_port *port, const struct return_address *to,
     link_server_answer(((struct serving *)port)->link, to, answer);
 }
 
+static void notify(struct serve_port *port, const struct notice *notice)
+{
+    (void)port, (void)notice;
+}
+
 /* ---- what the link calls ---- */
 
-static void on_ask(void *serving, const struct return_address *from, struct bytes key,
-                   int64_t deadline)
+static void on_ask(void *serving, const struct return_address *from, const struct ask *ask)
 {
     const struct port_owner *owner = ((struct serving *)serving)->owner;
-    owner->kind->on_ask(owner->stage, clock_read(owner->clock), from, key, deadline);
+    owner->kind->on_ask(owner->stage, clock_read(owner->clock), from, ask);
 }
 
 static void on_event(void *owner, uint64_t peer, enum link_event event, uint64_t theirs)
@@ -60,6 +64,7 @@ struct serve_port *port_serve_create(struct reactor_sockets *sockets, struct por
     struct ring *ring = port_ring_create(owner, shards, count);
     struct serving *serving = memory_alloc(1, sizeof *serving);
     serving->port.answer = answer_ask;
+    serving->port.notify = notify;
     serving->owner = owner;
     serving->address = memory_copy_text(shards[own].address);
     serving->socket = socket;

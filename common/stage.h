@@ -25,8 +25,8 @@ struct uv_loop_s;
 /* The port on which a stage asks others, towards the origin. */
 struct ask_port {
     size_t shards;
-    enum status (*ask)(struct ask_port *port, size_t shard, uint64_t token, struct bytes key,
-                       int64_t deadline);
+    enum status (*ask)(struct ask_port *port, size_t shard, uint64_t token, const struct ask *ask);
+    void (*watch)(struct ask_port *port, int64_t every);
     /* Every shard in this process has a session. Those in others come and go: asks are refused as
      * away meanwhile. */
     bool (*is_open)(const struct ask_port *port);
@@ -36,15 +36,23 @@ struct ask_port {
 struct serve_port {
     void (*answer)(struct serve_port *port, const struct return_address *to,
                    const struct answer *answer);
+    void (*notify)(struct serve_port *port, const struct notice *notice);
 };
 
-/* Asks for `key`. STATUS_VALUE: exactly one on_answer with `token` will follow, never during this
- * call. Any other status (AWAY, BUSY): the ask was not taken, and that is its answer. The key is
- * copied. */
-static inline enum status port_ask(struct ask_port *port, uint64_t token, struct bytes key,
-                                   int64_t deadline)
+/* Asks for ask->key. STATUS_VALUE: exactly one on_answer with `token` will follow, never during
+ * this call. Any other status (AWAY, BUSY): the ask was not taken, and that is its answer. The key
+ * is copied. */
+static inline enum status port_ask(struct ask_port *port, uint64_t token, const struct ask *ask)
 {
-    return port->ask(port, PORT_BY_KEY, token, key, deadline);
+    return port->ask(port, PORT_BY_KEY, token, ask);
+}
+
+/* Wants NOTICE_PROVEN: from now on each shard is asked for the age of its proof every `every` ns.
+ * One comes whenever the oldest of the shards' proofs has become younger, and none while a shard
+ * has no session or no proof. Called in `create`. */
+static inline void port_watch(struct ask_port *port, int64_t every)
+{
+    port->watch(port, every);
 }
 
 /* Answers an ask, once. The bytes are copied, the value is shared. */
@@ -54,7 +62,14 @@ static inline void port_answer(struct serve_port *port, const struct return_addr
     port->answer(port, to, answer);
 }
 
-enum notice { NOTICE_LOST /* a session towards the origin ended: nothing is known to be fresh */ };
+/* Announces to all who ask this stage and want notices. What was announced before on this port
+ * arrives before, and so does it before the answers that are given after it, those on a lane
+ * excepted. PROVEN is kept, and passed on when it is asked for; LOST ends it. Where too much has
+ * gathered for somebody, it becomes LOST for that one. */
+static inline void port_notify(struct serve_port *port, const struct notice *notice)
+{
+    port->notify(port, notice);
+}
 
 /* What a stage is created with. All of it outlives the stage. */
 struct stage_setup {
@@ -89,16 +104,17 @@ struct stage_kind {
      */
     bool (*is_settled)(void *stage);
 
-    /* Somebody asks: answer now, or keep `*from` and answer once later. `key` is valid during the
-     * call; `deadline` (mono ns) is when the asker stops to be interested. */
+    /* Somebody asks: answer now, or keep `*from` and answer once later. */
     void (*on_ask)(void *stage, struct moment now, const struct return_address *from,
-                   struct bytes key, int64_t deadline);
+                   const struct ask *ask);
 
     /* An answer to what this stage asked, through either port; `answer` and its bytes are valid
      * during the call. */
     void (*on_answer)(void *stage, struct moment now, uint64_t token, const struct answer *answer);
 
-    void (*on_notice)(void *stage, struct moment now, enum notice notice); /* may be NULL */
+    /* What was announced by, or happened to, what it asks. A session that ends is LOST, after the
+     * answers to all that was outstanding in it. NULL: it wants no notices. */
+    void (*on_notice)(void *stage, struct moment now, const struct notice *notice);
 
     /* The end of a turn, after its messages: flush, expire, give up on what is overdue. Returns
      * when it wants to be woken (mono ns), or NEVER. */

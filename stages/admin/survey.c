@@ -26,11 +26,12 @@ enum status survey_start(struct survey *survey, uint64_t token, struct bytes key
     survey->token = token;
     survey->deadline = deadline;
     survey->missing = 0;
+    const struct ask ask = {.key = key, .deadline = deadline};
     for (size_t i = 0; i < survey->asks->shards; i++) {
         survey->parts[i].has_come = false;
         survey->parts[i].text.size = 0;
         uint64_t question = (uint64_t)survey->round << 32 | i;
-        if (survey->asks->ask(survey->asks, i, question, key, deadline) == STATUS_VALUE)
+        if (survey->asks->ask(survey->asks, i, question, &ask) == STATUS_VALUE)
             survey->missing++;
     }
     if (survey->missing > 0)

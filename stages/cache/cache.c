@@ -116,21 +116,21 @@ static void start_fetches(struct cache *cache, struct moment now)
 
     while (flights_may_fetch(cache->flights) && (flight = flights_next(cache->flights))) {
         uint64_t token = flights_depart(cache->flights, flight, now);
-        enum status status =
-            port_ask(cache->asks, token, flight_key(flight), flight_deadline(flight));
+        const struct ask ask = {.key = flight_key(flight), .deadline = flight_deadline(flight)};
+        enum status status = port_ask(cache->asks, token, &ask);
         if (status != STATUS_VALUE)
             settle(cache, flight, &(struct answer){.status = status});
     }
 }
 
 static void on_miss(struct cache *cache, struct moment now, const struct return_address *from,
-                    uint32_t hash, struct bytes key, int64_t deadline)
+                    uint32_t hash, const struct ask *ask)
 {
-    struct flight *flight = flights_find(cache->flights, hash, key);
+    struct flight *flight = flights_find(cache->flights, hash, ask->key);
     bool must_wait = flight || !flights_may_fetch(cache->flights);
 
     cache->counters.misses++;
-    if (deadline <= now.mono) {
+    if (ask->deadline <= now.mono) {
         answer_status(cache, from, STATUS_WAITED_TOO_LONG);
         return;
     }
@@ -142,26 +142,26 @@ static void on_miss(struct cache *cache, struct moment now, const struct return_
     if (flight)
         cache->counters.coalesced++;
     else
-        flight = flights_begin(cache->flights, hash, key);
-    flights_join(cache->flights, flight, from, deadline);
+        flight = flights_begin(cache->flights, hash, ask->key);
+    flights_join(cache->flights, flight, from, ask->deadline);
     start_fetches(cache, now);
 }
 
 static void on_ask(void *stage, struct moment now, const struct return_address *from,
-                   struct bytes key, int64_t deadline)
+                   const struct ask *ask)
 {
     struct cache *cache = stage;
     unsigned char digest[crypto_shorthash_BYTES];
     struct answer answer;
     uint32_t hash;
 
-    crypto_shorthash(digest, (const unsigned char *)key.data, key.size, cache->hash_key);
+    crypto_shorthash(digest, (const unsigned char *)ask->key.data, ask->key.size, cache->hash_key);
     memcpy(&hash, digest, sizeof hash);
-    if (table_find(cache->table, hash, key, now.boot, &answer)) {
+    if (table_find(cache->table, hash, ask->key, now.boot, &answer)) {
         cache->counters.hits++;
         port_answer(cache->serves, from, &answer);
     } else {
-        on_miss(cache, now, from, hash, key, deadline);
+        on_miss(cache, now, from, hash, ask);
     }
 }
 

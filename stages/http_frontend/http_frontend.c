@@ -66,7 +66,7 @@ static enum status ask(void *owner, uint64_t token, uint32_t form, struct bytes 
 {
     struct http_frontend *frontend = owner;
     (void)form;
-    return port_ask(frontend->asks, token, key, deadline);
+    return port_ask(frontend->asks, token, &(struct ask){.key = key, .deadline = deadline});
 }
 
 static void respond(void *owner, void *session, uint32_t form, bool closes,

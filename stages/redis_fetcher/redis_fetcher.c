@@ -253,14 +253,15 @@ static bool is_settled(void *stage)
 }
 
 static void on_ask(void *stage, struct moment now, const struct return_address *from,
-                   struct bytes key, int64_t deadline)
+                   const struct ask *asked)
 {
     struct redis_fetcher *fetcher = stage;
+    const struct bytes key = asked->key;
     struct redis_connection *connection = choose(fetcher, key);
     struct answer refusal = {.status = STATUS_AWAY};
     struct redis_ask *ask;
 
-    if (deadline <= now.mono)
+    if (asked->deadline <= now.mono)
         refusal.status = STATUS_WAITED_TOO_LONG;
     else if (connection && !redis_connection_has_room(connection, key.size))
         refusal.status = STATUS_BUSY;
@@ -271,7 +272,7 @@ static void on_ask(void *stage, struct moment now, const struct return_address *
         if (key.size > 0)
             memcpy(ask->key, key.data, key.size);
         fetcher->asks++;
-        wheel_start(&fetcher->wheel, &ask->timer, deadline);
+        wheel_start(&fetcher->wheel, &ask->timer, asked->deadline);
         redis_connection_ask(connection, ask);
         return;
     }

@@ -104,8 +104,8 @@ static void ask_more(struct gather *gather)
         size_t part = gather->asked;
         uint64_t token = GATHER_TOKEN | (uint64_t)gather->index << 32 | part;
         struct bytes key = key_at(gather, gather->next_key);
-        enum status status = port->ask(port, gather->is_survey ? part : PORT_BY_KEY, token, key,
-                                       gather->question.deadline);
+        const struct ask ask = {.key = key, .deadline = gather->question.deadline};
+        enum status status = port->ask(port, gather->is_survey ? part : PORT_BY_KEY, token, &ask);
         if (status == STATUS_BUSY && gather->missing > 0)
             return;
         gather->parts[part] = (struct gather_part){.status = status};

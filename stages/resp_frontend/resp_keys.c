@@ -98,7 +98,7 @@ enum status resp_keys_ask(struct resp_frontend *frontend, uint64_t token, uint32
 {
     enum resp_shape shape = form & RESP_SHAPE_MASK;
     if (shape < RESP_GATHERED)
-        return port_ask(frontend->asks, token, key, deadline);
+        return port_ask(frontend->asks, token, &(struct ask){.key = key, .deadline = deadline});
     struct question_head head;
     memcpy(&head, key.data, sizeof head);
     struct gather_question question = {

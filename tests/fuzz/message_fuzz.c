@@ -39,7 +39,7 @@ static void encode(struct batch *batch, const struct record *record)
 {
     switch (record->kind) {
     case RECORD_HELLO:
-        batch_add_hello(batch, record->ring, record->heartbeat);
+        batch_add_hello(batch, record->ring, record->heartbeat, record->notices);
         break;
     case RECORD_WELCOME:
         batch_add_welcome(batch, record->ring, record->credit);
@@ -52,7 +52,22 @@ static void encode(struct batch *batch, const struct record *record)
         batch_add_lane(batch, record->session);
         break;
     case RECORD_ASK:
-        batch_add_ask(batch, record->id, record->remaining_ms, record->key);
+        batch_add_ask(batch, record->id, record->remaining_ms, record->flags, record->key);
+        break;
+    case RECORD_KEY:
+        batch_add_key(batch, record->key);
+        break;
+    case RECORD_ALL:
+        batch_add_all(batch);
+        break;
+    case RECORD_LOST:
+        batch_add_lost(batch);
+        break;
+    case RECORD_PROVE:
+        batch_add_prove(batch, record->number);
+        break;
+    case RECORD_PROVEN:
+        batch_add_proven(batch, record->number, record->proof_ms);
         break;
     default:
         batch_add_answer(batch, record->id, &record->answer);
@@ -125,11 +140,10 @@ static void on_asker_event(void *owner, enum link_event event, uint64_t theirs)
     CHECK(event != LINK_LOST || play->waiting == 0);
 }
 
-static void on_ask(void *owner, const struct return_address *from, struct bytes key,
-                   int64_t deadline)
+static void on_ask(void *owner, const struct return_address *from, const struct ask *asked)
 {
     struct play *play = owner;
-    CHECK(key.size <= MESSAGE_MAX_KEY && deadline >= play->now);
+    CHECK(asked->key.size <= MESSAGE_MAX_KEY && asked->deadline >= play->now);
     if (play->held_count < MOST_ASKS)
         play->held[play->held_count++] = *from;
 }
@@ -178,8 +192,8 @@ static void ask(struct play *play, struct bytes key)
 {
     if (play->asks == MOST_ASKS)
         return;
-    enum status status =
-        link_asker_ask(play->asker, play->now, play->asks, key, play->now + SECOND);
+    enum status status = link_asker_ask(play->asker, play->now, play->asks,
+                                        &(struct ask){.key = key, .deadline = play->now + SECOND});
     if (status == STATUS_VALUE) {
         play->is_waiting[play->asks++] = 1;
         play->waiting++;

@@ -155,8 +155,8 @@ static void test_every_truncation_is_counted_and_dropped(void **state)
     struct raw_peer *peer = raw_peer_open(address);
     double before = split_metric(s, "store", DROPPED);
 
-    batch_add_ask(&batch, 1, 1000, bytes_of_text("key1"));
-    batch_add_ask(&batch, 2, 1000, bytes_of_text("key2"));
+    batch_add_ask(&batch, 1, 1000, 0, bytes_of_text("key1"));
+    batch_add_ask(&batch, 2, 1000, 0, bytes_of_text("key2"));
     batch_seal(&batch, SESSION, 2, 1);
     size_t whole = batch.frame.size;
     for (size_t length = 1; length < whole; length++)
@@ -175,7 +175,7 @@ static void fill(struct batch *batch, int which)
 
     switch (which) {
     case 0:
-        batch_add_hello(batch, 1, true);
+        batch_add_hello(batch, 1, true, false);
         break;
     case 1:
         batch_add_welcome(batch, 1, 5);
@@ -195,7 +195,7 @@ static void fill(struct batch *batch, int which)
         break;
     default:
         for (int i = 0; i < 10; i++)
-            batch_add_ask(batch, (uint64_t)i, 1000, bytes_of_text("key3"));
+            batch_add_ask(batch, (uint64_t)i, 1000, 0, bytes_of_text("key3"));
     }
 }
 
@@ -266,7 +266,7 @@ static void test_replayed_batches(void **state)
 
     assert_true(raw_peer_greet(peer, SESSION));
     assert_true(raw_peer_ask(peer, SESSION, 2, "key3", value));
-    batch_add_ask(&batch, 2, 1000, bytes_of_text("key3"));
+    batch_add_ask(&batch, 2, 1000, 0, bytes_of_text("key3"));
     raw_peer_send_batch(thief, &batch, SESSION, 2);
     assert_true(raw_peer_receive(thief, &frame, deadline_in(PATIENCE)));
     assert_true(raw_peer_is(&frame, RECORD_RESET));
@@ -275,7 +275,7 @@ static void test_replayed_batches(void **state)
         split_fail(s, "a replay by another peer has ended this one's session");
     assert_true(raw_peer_greet(peer, SESSION + 2));
     assert_true(raw_peer_ask(peer, SESSION + 2, 2, "key3", value));
-    batch_add_ask(&batch, 2, 1000, bytes_of_text("key3"));
+    batch_add_ask(&batch, 2, 1000, 0, bytes_of_text("key3"));
     raw_peer_send_batch(peer, &batch, SESSION + 2, 2);
     assert_true(raw_peer_receive(peer, &frame, deadline_in(PATIENCE)));
     assert_true(raw_peer_is(&frame, RECORD_RESET));
@@ -303,7 +303,7 @@ static void test_peer_that_asks_beyond_its_credit(void **state)
     assert_true(raw_peer_greet(peer, SESSION));
     for (uint32_t i = 0, sequence = 2; i < LINK_CREDIT + MESSAGE_MAX_RECORDS; i++) {
         int length = snprintf(key, sizeof key, "cold%u", (unsigned)i);
-        batch_add_ask(&batch, i, 60000, (struct bytes){key, (size_t)length});
+        batch_add_ask(&batch, i, 60000, 0, (struct bytes){key, (size_t)length});
         if (batch_is_full(&batch))
             raw_peer_send_batch(peer, &batch, SESSION, sequence++);
     }

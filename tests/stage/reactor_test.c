@@ -15,7 +15,8 @@ static enum status ask_number(struct fake *fake, uint64_t number)
 {
     char key[32];
     const int size = snprintf(key, sizeof key, "key:%d", (int)number);
-    return port_ask(fake->setup.asks, number, (struct bytes){key, (size_t)size}, NEVER);
+    return port_ask(fake->setup.asks, number,
+                    &(struct ask){.key = (struct bytes){key, (size_t)size}, .deadline = NEVER});
 }
 
 static bool is_key(const struct answer *answer, uint64_t number)

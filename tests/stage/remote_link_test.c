@@ -29,7 +29,8 @@ static int64_t in_five_seconds(const struct fake *fake)
 
 static enum status ask(struct fake *fake, uint64_t token)
 {
-    return port_ask(fake->setup.asks, token, some_key, in_five_seconds(fake));
+    return port_ask(fake->setup.asks, token,
+                    &(struct ask){.key = some_key, .deadline = in_five_seconds(fake)});
 }
 
 /* An address of its own for each test: "ipc://DIRECTORY/socket", or a free port. */
@@ -146,17 +147,15 @@ struct mortal {
     atomic_bool is_over;
 };
 
-static void take_ask(void *owner, const struct return_address *from, struct bytes key,
-                     int64_t deadline)
+static void take_ask(void *owner, const struct return_address *from, const struct ask *asked)
 {
     struct mortal *mortal = owner;
-    (void)deadline;
     mortal->asks++;
     if (mortal->lives > 0)
         mortal->is_dying = true;
     else
         link_server_answer(mortal->server, from,
-                           &(struct answer){.status = STATUS_VALUE, .bytes = key});
+                           &(struct answer){.status = STATUS_VALUE, .bytes = asked->key});
 }
 
 static void ignore_event(void *owner, uint64_t peer, enum link_event event, uint64_t theirs)
@@ -284,12 +283,12 @@ static void send_garbage(struct fake *fake, void *stranger)
     send_bytes(stranger, "WEIR\1", 5);
     zmq_send(stranger, "WEIR", 4, ZMQ_SNDMORE);
     send_bytes(stranger, noise, 9000 % sizeof noise);
-    batch_add_ask(&batch, 1, 1000, some_key);
+    batch_add_ask(&batch, 1, 1000, 0, some_key);
     batch_seal(&batch, 99, 1, 0);
     send_bytes(stranger, batch.frame.data, batch.frame.size - 3);
     send_bytes(stranger, batch.frame.data, batch.frame.size); /* no session */
     batch_clear(&batch);
-    batch_add_hello(&batch, 1, false); /* no heartbeats, over tcp */
+    batch_add_hello(&batch, 1, false, false); /* no heartbeats, over tcp */
     batch_seal(&batch, 100, 1, 0);
     send_bytes(stranger, batch.frame.data, batch.frame.size);
     batch_fini(&batch);

@@ -33,7 +33,7 @@ static void send_from_asker(struct pair *pair)
 {
     struct batch hello = {0};
 
-    batch_add_hello(&hello, 1, false);
+    batch_add_hello(&hello, 1, false, false);
     batch_seal(&hello, 1, 1, 0);
     while (transport_send(pair->asker, 0, &hello) == TRANSPORT_FULL) {
         struct pollfd wait = {transport_descriptor(pair->asker), POLLIN, 0};

@@ -40,8 +40,8 @@ struct cache_stage {
 
 /* ---- the fake ports ---- */
 
-static enum status take_ask(struct ask_port *port, size_t shard, uint64_t token, struct bytes key,
-                            int64_t deadline)
+static enum status take_ask(struct ask_port *port, size_t shard, uint64_t token,
+                            const struct ask *asked)
 {
     struct cache_stage *stage = (struct cache_stage *)port;
 
@@ -50,9 +50,10 @@ static enum status take_ask(struct ask_port *port, size_t shard, uint64_t token,
         return stage->refusal;
     assert_true(stage->fetch_count < FETCHES_MOST);
     struct fetch *fetch = &stage->fetches[stage->fetch_count++];
-    *fetch = (struct fetch){token, memory_alloc(1, key.size + 1), key.size, deadline};
-    if (key.size > 0)
-        memcpy(fetch->key, key.data, key.size);
+    *fetch = (struct fetch){token, memory_alloc(1, asked->key.size + 1), asked->key.size,
+                            asked->deadline};
+    if (asked->key.size > 0)
+        memcpy(fetch->key, asked->key.data, asked->key.size);
     return STATUS_VALUE;
 }
 
@@ -128,8 +129,8 @@ struct cache_stage *cache_stage_create(const struct cache_stage_options *options
     struct cache_stage *stage = memory_alloc(1, sizeof *stage);
     struct error error = {""};
 
-    stage->asks = (struct ask_port){1, take_ask, is_open};
-    stage->serves = (struct serve_port){take_answer};
+    stage->asks = (struct ask_port){.shards = 1, .ask = take_ask, .is_open = is_open};
+    stage->serves = (struct serve_port){.answer = take_answer};
     stage->is_open = true;
     stage->fetches = memory_alloc(FETCHES_MOST, sizeof *stage->fetches);
     stage->clock =
@@ -186,7 +187,8 @@ void cache_stage_ask_bytes(struct cache_stage *stage, uint64_t id, struct bytes 
 
     assert_true(id < IDS_MOST);
     forget_answer(&stage->got[id]);
-    cache_kind.on_ask(stage->stage, now, &from, key, now.mono + patience);
+    cache_kind.on_ask(stage->stage, now, &from,
+                      &(struct ask){.key = key, .deadline = now.mono + patience});
 }
 
 void cache_stage_ask(struct cache_stage *stage, uint64_t id, const char *key)

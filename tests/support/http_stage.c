@@ -41,17 +41,17 @@ struct http_stage {
 
 /* ---- the stage and its neighbour ---- */
 
-static enum status gather(struct ask_port *port, size_t shard, uint64_t token, struct bytes key,
-                          int64_t deadline)
+static enum status gather(struct ask_port *port, size_t shard, uint64_t token,
+                          const struct ask *asked)
 {
     struct http_stage *stage = (struct http_stage *)port;
     assert_true(shard == PORT_BY_KEY);
-    assert_true(deadline > stage->clock.now.mono);
+    assert_true(asked->deadline > stage->clock.now.mono);
     if (stage->verdict != STATUS_VALUE)
         return stage->verdict;
     assert_true(stage->ask_count < MAX_ASKS);
     stage->asks[stage->ask_count].token = token;
-    blob_append(&stage->asks[stage->ask_count].key, key.data, key.size);
+    blob_append(&stage->asks[stage->ask_count].key, asked->key.data, asked->key.size);
     stage->ask_count++;
     return STATUS_VALUE;
 }

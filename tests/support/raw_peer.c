@@ -98,7 +98,7 @@ bool raw_peer_greet(struct raw_peer *peer, uint64_t session)
     struct blob frame = {0};
     bool is_welcome;
 
-    batch_add_hello(&batch, 1, true);
+    batch_add_hello(&batch, 1, true, false);
     raw_peer_send_batch(peer, &batch, session, 1);
     is_welcome = raw_peer_receive(peer, &frame, deadline_in(PATIENCE)) &&
                  raw_peer_is(&frame, RECORD_WELCOME);
@@ -116,7 +116,7 @@ bool raw_peer_ask(struct raw_peer *peer, uint64_t session, uint32_t sequence, co
     struct record record = {0};
     bool is_right;
 
-    batch_add_ask(&batch, sequence, PATIENCE, bytes_of_text(key));
+    batch_add_ask(&batch, sequence, PATIENCE, 0, bytes_of_text(key));
     raw_peer_send_batch(peer, &batch, session, sequence);
     is_right =
         raw_peer_receive(peer, &frame, deadline_in(PATIENCE)) &&

@@ -171,8 +171,9 @@ void redis_stage_ask_bytes(struct redis_stage *stage, uint64_t id, struct bytes 
 {
     struct return_address from = {.id = id};
 
-    redis_fetcher_kind.on_ask(stage->stage, stage->clock.now, &from, key,
-                              stage->clock.now.mono + remaining);
+    redis_fetcher_kind.on_ask(
+        stage->stage, stage->clock.now, &from,
+        &(struct ask){.key = key, .deadline = stage->clock.now.mono + remaining});
 }
 
 void redis_stage_ask(struct redis_stage *stage, uint64_t id, const char *key)

@@ -34,12 +34,12 @@ static bool is_settled(void *stage)
 }
 
 static void on_ask(void *stage, struct moment now, const struct return_address *from,
-                   struct bytes key, int64_t deadline)
+                   const struct ask *asked)
 {
     struct fake *fake = stage;
-    (void)now, (void)deadline;
+    (void)now;
     fake->asks++;
-    fake->script.on_ask(fake, from, key);
+    fake->script.on_ask(fake, from, asked->key);
 }
 
 static void on_answer(void *stage, struct moment now, uint64_t token, const struct answer *answer)
@@ -53,7 +53,7 @@ static void on_answer(void *stage, struct moment now, uint64_t token, const stru
         fake->script.on_answer(fake, token, answer);
 }
 
-static void on_notice(void *stage, struct moment now, enum notice notice)
+static void on_notice(void *stage, struct moment now, const struct notice *notice)
 {
     (void)now, (void)notice;
     ((struct fake *)stage)->notices++;
@@ -133,7 +133,8 @@ static void relay_ask(struct fake *fake, const struct return_address *from, stru
 {
     struct relayed *relayed = memory_alloc(1, sizeof *relayed);
     relayed->from = *from;
-    const enum status status = port_ask(fake->setup.asks, (uint64_t)(uintptr_t)relayed, key, NEVER);
+    const enum status status = port_ask(fake->setup.asks, (uint64_t)(uintptr_t)relayed,
+                                        &(struct ask){.key = key, .deadline = NEVER});
     if (status != STATUS_VALUE) {
         port_answer(fake->setup.serves, from, &(struct answer){.status = status});
         free(relayed);
@@ -286,7 +287,8 @@ void scene_inspect_and_end(struct scene *scene, const char *key)
 {
     struct ask_port *port = scene->fakes[INSPECTOR].setup.control;
     for (size_t i = 0; i < port->shards; i++)
-        CHECK(port->ask(port, i, i, bytes_of_text(key), NEVER) == STATUS_VALUE);
+        CHECK(port->ask(port, i, i, &(struct ask){.key = bytes_of_text(key), .deadline = NEVER}) ==
+              STATUS_VALUE);
 }
 
 void scene_note(struct scene *scene, const char *what)

@@ -35,8 +35,9 @@ struct fixture {
 
 static enum status ask(struct fixture *f, uint64_t token)
 {
-    return link_asker_ask(f->asker, f->now, token, bytes_of_text("key"),
-                          f->now + 500 * MILLISECOND);
+    return link_asker_ask(
+        f->asker, f->now, token,
+        &(struct ask){.key = bytes_of_text("key"), .deadline = f->now + 500 * MILLISECOND});
 }
 
 static uint64_t count_up(void *owner)
@@ -319,7 +320,7 @@ static void test_record_of_the_wrong_direction_drops_its_whole_batch(void **stat
     flush(&f);
     struct batch batch = {0};
     batch_add_answer(&batch, f.ids[0], &(struct answer){.status = STATUS_NONE});
-    batch_add_ask(&batch, 1, 1, bytes_of_text("key"));
+    batch_add_ask(&batch, 1, 1, 0, bytes_of_text("key"));
     deliver(&f, &batch, f.session, ++f.sent);
     assert_int_equal(f.statuses[0], STATUS_AWAY);
     assert_lost_once(&f);
@@ -506,9 +507,13 @@ static void test_key_that_is_too_long_is_busy(void **state)
     static char key[MESSAGE_MAX_KEY + 1];
     struct fixture f;
     open_one(&f, false);
-    assert_int_equal(link_asker_ask(f.asker, f.now, 0, (struct bytes){key, sizeof key}, NEVER),
-                     STATUS_BUSY);
-    assert_int_equal(link_asker_ask(f.asker, f.now, 0, (struct bytes){key, MESSAGE_MAX_KEY}, NEVER),
+    assert_int_equal(
+        link_asker_ask(f.asker, f.now, 0,
+                       &(struct ask){.key = (struct bytes){key, sizeof key}, .deadline = NEVER}),
+        STATUS_BUSY);
+    assert_int_equal(link_asker_ask(f.asker, f.now, 0,
+                                    &(struct ask){.key = (struct bytes){key, MESSAGE_MAX_KEY},
+                                                  .deadline = NEVER}),
                      STATUS_VALUE);
     link_asker_destroy(&f.asker);
 }

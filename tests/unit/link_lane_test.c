@@ -40,11 +40,10 @@ static void on_asker_event(void *owner, enum link_event event, uint64_t theirs)
     ((struct fixture *)owner)->lost += event == LINK_LOST;
 }
 
-static void on_ask(void *owner, const struct return_address *from, struct bytes key,
-                   int64_t deadline)
+static void on_ask(void *owner, const struct return_address *from, const struct ask *asked)
 {
     struct fixture *f = owner;
-    (void)key, (void)deadline;
+    (void)asked;
     f->from[f->asks++] = *from;
 }
 
@@ -119,8 +118,10 @@ static void close_both(struct fixture *f)
 static void ask(struct fixture *f, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        assert_int_equal(link_asker_ask(f->asker, f->now, i, bytes_of_text("key"), f->now + SECOND),
-                         STATUS_VALUE);
+        assert_int_equal(
+            link_asker_ask(f->asker, f->now, i,
+                           &(struct ask){.key = bytes_of_text("key"), .deadline = f->now + SECOND}),
+            STATUS_VALUE);
     talk(f);
     assert_int_equal(f->asks, count);
 }

@@ -102,16 +102,15 @@ static void answer_held(struct pair *pair, uint32_t at)
     link_server_answer(pair->server, &held.from, &answer);
 }
 
-static void on_ask(void *owner, const struct return_address *from, struct bytes key,
-                   int64_t deadline)
+static void on_ask(void *owner, const struct return_address *from, const struct ask *asked)
 {
     struct pair *pair = owner;
-    assert_true(deadline >= pair->now);
+    assert_true(asked->deadline >= pair->now);
     assert_true(pair->held_count < MOST_ASKS);
     struct held_ask *held = &pair->held[pair->held_count++];
-    assert_int_equal(key.size, sizeof held->key);
+    assert_int_equal(asked->key.size, sizeof held->key);
     held->from = *from;
-    memcpy(held->key, key.data, sizeof held->key);
+    memcpy(held->key, asked->key.data, sizeof held->key);
     if (pair->answers_at_once)
         answer_held(pair, pair->held_count - 1);
 }
@@ -130,8 +129,9 @@ static enum status ask(struct pair *pair)
     uint64_t token = pair->asks;
     memcpy(key, &token, sizeof token);
     pair->asks++; /* first: an answer may not come during the call, and is checked against this */
-    enum status status = link_asker_ask(pair->asker, pair->now, token,
-                                        (struct bytes){key, sizeof key}, pair->now + SECOND);
+    enum status status = link_asker_ask(
+        pair->asker, pair->now, token,
+        &(struct ask){.key = (struct bytes){key, sizeof key}, .deadline = pair->now + SECOND});
     if (status != STATUS_VALUE)
         pair->asks--;
     return status;

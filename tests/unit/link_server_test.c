@@ -35,15 +35,14 @@ struct fixture {
 
 static const struct answer none = {.status = STATUS_NONE};
 
-static void on_ask(void *owner, const struct return_address *from, struct bytes key,
-                   int64_t deadline)
+static void on_ask(void *owner, const struct return_address *from, const struct ask *asked)
 {
     struct fixture *f = owner;
-    assert_true(bytes_are_equal(key, bytes_of_text("key")));
+    assert_true(bytes_are_equal(asked->key, bytes_of_text("key")));
     if (f->asks < 64)
         f->from[f->asks] = *from;
     f->asks++;
-    f->deadline = deadline;
+    f->deadline = asked->deadline;
     if (f->answers_at_once)
         link_server_answer(f->server, from, &none);
 }
@@ -76,7 +75,7 @@ static void deliver_from(struct fixture *f, uint64_t peer, struct batch *batch, 
 static void hello_from(struct fixture *f, uint64_t peer, uint64_t session, bool heartbeat)
 {
     struct batch batch = {0};
-    batch_add_hello(&batch, RING, heartbeat);
+    batch_add_hello(&batch, RING, heartbeat, false);
     deliver_from(f, peer, &batch, session, 1);
 }
 
@@ -84,7 +83,7 @@ static struct batch asks_of(uint32_t count)
 {
     struct batch batch = {0};
     for (uint32_t i = 0; i < count; i++)
-        batch_add_ask(&batch, i, 500, bytes_of_text("key"));
+        batch_add_ask(&batch, i, 500, 0, bytes_of_text("key"));
     return batch;
 }
 
@@ -203,7 +202,7 @@ static void test_other_ring_is_told_and_accepted(void **state)
     fixture_create(&f);
     link_server_open(f.server);
     struct batch batch = {0};
-    batch_add_hello(&batch, RING + 1, false);
+    batch_add_hello(&batch, RING + 1, false, false);
     deliver_from(&f, PEER, &batch, SESSION, 1);
     assert_int_equal(f.event_count, 2);
     assert_int_equal(f.events[1], LINK_OTHER_RING);
@@ -340,7 +339,7 @@ static void test_each_peer_gets_its_own_answers(void **state)
         hello_from(&f, peer, SESSION + peer, false);
         assert_true(flush_one(&f));
         struct batch batch = {0};
-        batch_add_ask(&batch, 100 + peer, 1, bytes_of_text("key"));
+        batch_add_ask(&batch, 100 + peer, 1, 0, bytes_of_text("key"));
         deliver_from(&f, peer, &batch, SESSION + peer, 2);
     }
     for (int i = 9; i >= 0; i--)
@@ -427,7 +426,7 @@ static void test_repeated_ids_are_asks_like_others(void **state)
     open_one(&f, false);
     struct batch batch = {0};
     for (int i = 0; i < 2; i++)
-        batch_add_ask(&batch, 9, 1, bytes_of_text("key"));
+        batch_add_ask(&batch, 9, 1, 0, bytes_of_text("key"));
     deliver_from(&f, PEER, &batch, SESSION, 2);
     assert_int_equal(f.asks, 2);
     link_server_answer(f.server, &f.from[0], &none);
@@ -482,18 +481,18 @@ static void test_repeated_or_crowded_hello_is_refused(void **state)
     assert_reset(&f, PEER, SESSION);
 
     struct batch batch = {0};
-    batch_add_hello(&batch, RING, false);
-    batch_add_hello(&batch, RING, false);
+    batch_add_hello(&batch, RING, false, false);
+    batch_add_hello(&batch, RING, false, false);
     deliver_from(&f, PEER, &batch, SESSION, 1);
     assert_reset(&f, PEER, SESSION);
 
     batch = asks_of(1);
-    batch_add_hello(&batch, RING, false);
+    batch_add_hello(&batch, RING, false, false);
     deliver_from(&f, PEER, &batch, SESSION, 1);
     assert_reset(&f, PEER, SESSION);
 
     batch = (struct batch){0};
-    batch_add_hello(&batch, RING, false);
+    batch_add_hello(&batch, RING, false, false);
     deliver_from(&f, PEER, &batch, SESSION, 2); /* a session begins with 1 */
     assert_reset(&f, PEER, SESSION);
     assert_int_equal(link_server_peers(f.server), 0);

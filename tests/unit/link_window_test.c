@@ -159,7 +159,7 @@ static void test_full_batches_queue_and_are_counted(void **state)
     link_window_open(&window, SESSION, false, 0);
     size_t keys = 0;
     while (!link_window_is_crowded(&window)) {
-        batch_add_ask(link_window_gather(&window), 1, 1, (struct bytes){key, sizeof key});
+        batch_add_ask(link_window_gather(&window), 1, 1, 0, (struct bytes){key, sizeof key});
         keys++;
     }
     assert_in_range(keys * sizeof key, LINK_BACKLOG, LINK_BACKLOG + 2 * MESSAGE_MAX_FIRST_FRAME);

@@ -40,10 +40,10 @@ static void fill_with_every_kind(struct batch *batch)
     struct answer none = {.status = STATUS_NONE};
     struct answer fail = {.status = STATUS_TIMEOUT};
 
-    batch_add_hello(batch, 0x1122334455667788, true);
+    batch_add_hello(batch, 0x1122334455667788, true, false);
     batch_add_welcome(batch, 99, 32768);
     batch_add_reset(batch);
-    batch_add_ask(batch, UINT64_MAX, 500, (struct bytes){"k\0y", 3});
+    batch_add_ask(batch, UINT64_MAX, 500, 0, (struct bytes){"k\0y", 3});
     batch_add_answer(batch, 1, &small);
     batch_add_answer(batch, 2, &by_reference);
     batch_add_answer(batch, 3, &none);
@@ -114,7 +114,7 @@ static void test_layout_is_as_documented(void **state)
     struct answer answer = {
         .status = STATUS_VALUE, .life_ms = 1, .age_ms = 2, .bytes = bytes_of_text("v")};
     struct batch batch = {0};
-    batch_add_ask(&batch, 5, 500, bytes_of_text("key"));
+    batch_add_ask(&batch, 5, 500, 0, bytes_of_text("key"));
     batch_add_answer(&batch, 5, &answer);
     batch_seal(&batch, 0x0102030405060708, 9, 0x102);
     assert_int_equal(batch.frame.size, sizeof expected);
@@ -212,7 +212,7 @@ static void test_full_batch_is_still_a_batch(void **state)
     for (size_t key_size = 0; key_size <= MESSAGE_MAX_KEY; key_size += MESSAGE_MAX_KEY) {
         struct batch batch = {0};
         while (!batch_is_full(&batch))
-            batch_add_ask(&batch, batch.records, 1, (struct bytes){key, key_size});
+            batch_add_ask(&batch, batch.records, 1, 0, (struct bytes){key, key_size});
         batch_seal(&batch, 1, 1, 1);
         assert_int_equal(read_batch(&reader, &batch), BATCH_READY);
         assert_true(key_size > 0 || batch.records == MESSAGE_MAX_RECORDS);
@@ -281,14 +281,14 @@ static enum batch_verdict with_byte(struct batch batch, size_t at, int byte)
 static struct batch one_hello(void)
 {
     struct batch batch = {0};
-    batch_add_hello(&batch, 1, false);
+    batch_add_hello(&batch, 1, false, false);
     return batch;
 }
 
 static struct batch one_ask(void)
 {
     struct batch batch = {0};
-    batch_add_ask(&batch, 1, 1, bytes_of_text("k"));
+    batch_add_ask(&batch, 1, 1, 0, bytes_of_text("k"));
     return batch;
 }
 
@@ -329,7 +329,7 @@ static void test_key_beyond_the_limit_is_malformed(void **state)
     static char key[MESSAGE_MAX_KEY];
     struct batch batch = {0};
     struct batch_reader reader;
-    batch_add_ask(&batch, 1, 1, (struct bytes){key, sizeof key});
+    batch_add_ask(&batch, 1, 1, 0, (struct bytes){key, sizeof key});
     buffer_append(&batch.frame, "", 1);
     batch_seal(&batch, 1, 1, 1);
     batch.frame

@@ -7,7 +7,8 @@
 
 static uint32_t keep(struct again *again, uint64_t token, int64_t deadline)
 {
-    return again_keep(again, token, bytes_of_text("key"), deadline);
+    return again_keep(again, token,
+                      &(struct ask){.key = bytes_of_text("key"), .deadline = deadline});
 }
 
 static void test_an_ask_waits_once_and_is_taken_in_order(void **state)
@@ -23,8 +24,8 @@ static void test_an_ask_waits_once_and_is_taken_in_order(void **state)
     assert_true(again_wait(&again, first, NOW));
     assert_true(again_take(&again, &due));
     assert_int_equal(due.index, second);
-    assert_true(bytes_are_equal(due.key, bytes_of_text("key")));
-    assert_int_equal(due.deadline, NOW + SECOND);
+    assert_true(bytes_are_equal(due.ask.key, bytes_of_text("key")));
+    assert_int_equal(due.ask.deadline, NOW + SECOND);
     assert_true(again_take(&again, &due));
     assert_int_equal(due.index, first);
     assert_false(again_take(&again, &due));
@@ -79,7 +80,7 @@ static void test_the_keys_kept_are_bounded(void **state)
     (void)state;
     again_init(&again);
     for (size_t i = 0; i <= AGAIN_MAX_BYTES / sizeof long_key; i++)
-        last = again_keep(&again, i, key, NOW + SECOND);
+        last = again_keep(&again, i, &(struct ask){.key = key, .deadline = NOW + SECOND});
     assert_true(again.bytes <= AGAIN_MAX_BYTES);
     assert_false(again_wait(&again, last, NOW));
     assert_true(again_wait(&again, 0, NOW));

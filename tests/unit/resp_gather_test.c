@@ -23,17 +23,15 @@ struct scene {
     bool is_too_large;
 };
 
-static enum status ask(struct ask_port *port, size_t shard, uint64_t token, struct bytes key,
-                       int64_t deadline)
+static enum status ask(struct ask_port *port, size_t shard, uint64_t token, const struct ask *asked)
 {
     struct scene *scene = (struct scene *)port;
-    (void)deadline;
     if (scene->verdict != STATUS_VALUE)
         return scene->verdict;
     assert_true(scene->asked < MAX_ASKS && token & GATHER_TOKEN);
     scene->asks[scene->asked].token = token;
     scene->asks[scene->asked].shard = shard;
-    snprintf(scene->asks[scene->asked].key, 16, "%.*s", (int)key.size, key.data);
+    snprintf(scene->asks[scene->asked].key, 16, "%.*s", (int)asked->key.size, asked->key.data);
     scene->asked++;
     return STATUS_VALUE;
 }

@@ -13,13 +13,12 @@ struct reactors {
     bool is_away[REACTORS];
 };
 
-static enum status ask(struct ask_port *port, size_t shard, uint64_t token, struct bytes key,
-                       int64_t deadline)
+static enum status ask(struct ask_port *port, size_t shard, uint64_t token, const struct ask *asked)
 {
     struct reactors *reactors = (struct reactors *)port;
     assert_true(shard < REACTORS);
-    assert_true(bytes_are_equal(key, bytes_of_text("ready")));
-    assert_int_equal(deadline, SECOND);
+    assert_true(bytes_are_equal(asked->key, bytes_of_text("ready")));
+    assert_int_equal(asked->deadline, SECOND);
     reactors->tokens[shard] = token;
     return reactors->is_away[shard] ? STATUS_AWAY : STATUS_VALUE;
 }
