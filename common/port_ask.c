@@ -22,6 +22,7 @@ struct shard {
     struct reactor_socket *lane;
     bool was_connected, lane_was_connected;
     struct again again;
+    struct port_rest rest;
     int64_t logged_at; /* mono ns: see port_log_event */
 };
 
@@ -55,6 +56,7 @@ static enum status ask(struct ask_port *port, size_t index, uint64_t token, stru
     CHECK(index < port->shards);
     struct shard *shard = &asking->shards[index];
     const int64_t now = clock_read(asking->owner->clock).mono;
+    shard->rest.is_resting = false;
     if (shard->is_remote)
         return ask_remote(shard, now, token, key, deadline);
     return link_asker_ask(shard->link, now, token, key, deadline);
@@ -249,16 +251,22 @@ static void ask_again(struct shard *shard, int64_t now, int64_t *wake)
     *wake = clock_earlier(*wake, shard->again.give_up_at);
 }
 
-static bool move_shard(struct shard *shard, int64_t now, int64_t *wake)
+static bool has_input(const struct shard *shard)
+{
+    return reactor_socket_has_input(shard->socket) ||
+           (shard->is_remote && reactor_socket_has_input(shard->lane));
+}
+
+static bool move_shard(struct shard *shard, int64_t now)
 {
     bool moved = take_message(shard, shard->socket, now);
     if (shard->is_remote) {
         moved |= take_message(shard, shard->lane, now);
         follow_connections(shard, now);
     }
-    *wake = clock_earlier(*wake, link_asker_tick(shard->link, now));
+    shard->rest.until = link_asker_tick(shard->link, now);
     if (shard->is_remote) {
-        ask_again(shard, now, wake);
+        ask_again(shard, now, &shard->rest.until);
         moved |= send_batches(shard, shard->lane, now);
     }
     moved |= send_batches(shard, shard->socket, now);
@@ -269,8 +277,15 @@ bool port_ask_move(struct ask_port *port, int64_t now, int64_t *wake)
 {
     struct asking *asking = (struct asking *)port;
     bool moved = false;
-    for (size_t i = 0; i < port->shards; i++)
-        moved |= move_shard(&asking->shards[i], now, wake);
+    for (size_t i = 0; i < port->shards; i++) {
+        struct shard *shard = &asking->shards[i];
+        if (!port_rests(&shard->rest, now) || has_input(shard)) {
+            const bool shard_moved = move_shard(shard, now);
+            shard->rest.is_resting = !shard_moved;
+            moved |= shard_moved;
+        }
+        *wake = clock_earlier(*wake, shard->rest.until);
+    }
     return moved;
 }
 

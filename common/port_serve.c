@@ -14,6 +14,7 @@ struct serving {
     struct link_server *link;
     struct reactor_socket *socket;
     bool is_encrypted;
+    struct port_rest rest;
     uint64_t ring;     /* its digest */
     int64_t logged_at; /* mono ns: see port_log_event */
 };
@@ -23,7 +24,9 @@ struct serving {
 static void answer_ask(struct serve_port *port, const struct return_address *to,
                        const struct answer *answer)
 {
-    link_server_answer(((struct serving *)port)->link, to, answer);
+    struct serving *serving = (struct serving *)port;
+    serving->rest.is_resting = false;
+    link_server_answer(serving->link, to, answer);
 }
 
 /* ---- what the link calls ---- */
@@ -89,7 +92,9 @@ void port_serve_destroy(struct serve_port **port)
 
 void port_serve_open(struct serve_port *port)
 {
-    link_server_open(((struct serving *)port)->link);
+    struct serving *serving = (struct serving *)port;
+    serving->rest.is_resting = false;
+    link_server_open(serving->link);
 }
 
 void port_serve_allow(struct serve_port *port, const struct key_list *allowed)
@@ -130,10 +135,15 @@ static bool send_batches(struct serving *serving, int64_t now)
 bool port_serve_move(struct serve_port *port, int64_t now, int64_t *wake)
 {
     struct serving *serving = (struct serving *)port;
-    const bool received = take_message(serving, now);
-    *wake = clock_earlier(*wake, link_server_tick(serving->link, now));
-    const bool sent = send_batches(serving, now);
-    return received || sent;
+    bool moved = false;
+    if (!port_rests(&serving->rest, now) || reactor_socket_has_input(serving->socket)) {
+        moved = take_message(serving, now);
+        serving->rest.until = link_server_tick(serving->link, now);
+        moved |= send_batches(serving, now);
+        serving->rest.is_resting = !moved;
+    }
+    *wake = clock_earlier(*wake, serving->rest.until);
+    return moved;
 }
 
 void port_serve_measure(const struct serve_port *port, struct metrics *metrics)

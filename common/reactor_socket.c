@@ -113,9 +113,14 @@ enum transport_result reactor_socket_send(struct reactor_socket *socket, uint64_
     return result;
 }
 
+bool reactor_socket_has_input(const struct reactor_socket *socket)
+{
+    return socket->may_have_input || socket->expected > 0;
+}
+
 bool reactor_socket_receive(struct reactor_socket *socket, struct transport_message *message)
 {
-    if (!socket->may_have_input && socket->expected == 0)
+    if (!reactor_socket_has_input(socket))
         return false;
     if (transport_receive(socket->transport, message)) {
         if (socket->expected > 0)
@@ -150,7 +155,7 @@ void reactor_socket_release(struct reactor_socket *socket)
 bool reactor_sockets_have_input(const struct reactor_sockets *sockets)
 {
     for (size_t i = 0; i < sockets->count; i++)
-        if (sockets->items[i]->may_have_input || sockets->items[i]->expected > 0)
+        if (reactor_socket_has_input(sockets->items[i]))
             return true;
     return false;
 }

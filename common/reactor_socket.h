@@ -39,6 +39,9 @@ void reactor_socket_allow(struct reactor_socket *socket, const struct key_list *
 enum transport_result reactor_socket_send(struct reactor_socket *socket, uint64_t peer,
                                           struct batch *batch);
 
+/* Whether it may have input. */
+bool reactor_socket_has_input(const struct reactor_socket *socket);
+
 /* Takes a message, where there is one; reactor_socket_release when done with it. */
 bool reactor_socket_receive(struct reactor_socket *socket, struct transport_message *message);
 void reactor_socket_release(struct reactor_socket *socket);
