@@ -89,17 +89,22 @@ struct reactor_socket *reactor_socket_open(struct reactor_sockets *sockets,
 
 /* ---- in use ---- */
 
-/* Which neighbour a server's peer number stands for is not known: where there are several, all of
- * them look. */
-static void tell_neighbours(struct reactor_socket *socket)
+static void tell_neighbour(struct reactor_socket *neighbour)
 {
-    for (size_t i = 0; i < socket->neighbour_count; i++) {
-        struct reactor_socket *neighbour = socket->neighbours[i];
-        if (has_only_neighbours(neighbour))
-            neighbour->expected++;
-        else
-            neighbour->may_have_input = true;
-    }
+    if (has_only_neighbours(neighbour))
+        neighbour->expected++;
+    else
+        neighbour->may_have_input = true;
+}
+
+/* Only the one that is meant: another would look for a message in vain, which costs as much as a
+ * message. */
+static void tell_neighbours(struct reactor_socket *socket, uint64_t peer)
+{
+    for (size_t i = 0; i < socket->neighbour_count; i++)
+        if (socket->side == TRANSPORT_ASKS ||
+            transport_name(socket->neighbours[i]->transport) == peer)
+            tell_neighbour(socket->neighbours[i]);
 }
 
 enum transport_result reactor_socket_send(struct reactor_socket *socket, uint64_t peer,
@@ -109,7 +114,7 @@ enum transport_result reactor_socket_send(struct reactor_socket *socket, uint64_
     if (!has_only_neighbours(socket))
         socket->may_have_input = true;
     if (result == TRANSPORT_SENT)
-        tell_neighbours(socket);
+        tell_neighbours(socket, peer);
     return result;
 }
 
