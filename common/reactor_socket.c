@@ -10,6 +10,7 @@ struct reactor_socket {
     struct transport *transport;
     enum transport_side side;
     char *address;
+    struct reactor_rest *rest; /* of the link that it belongs to */
     uv_poll_t poll;
     size_t peers;                       /* that talk to it, in this reactor or not */
     struct reactor_socket **neighbours; /* those of its peers that are in this reactor */
@@ -31,6 +32,7 @@ static void on_edge(uv_poll_t *poll, int status, int events)
     (void)status, (void)events; /* on an error, reading tells */
     socket->may_have_input = true;
     socket->has_edge = true;
+    reactor_rest_end(socket->rest);
 }
 
 /* ---- opening ---- */
@@ -53,10 +55,11 @@ static void meet_neighbours(struct reactor_sockets *sockets, struct reactor_sock
     }
 }
 
-struct reactor_socket *reactor_socket_open(struct reactor_sockets *sockets,
+struct reactor_socket *reactor_socket_open(struct reactor_rest *rest,
                                            const struct transport_setup *setup, size_t peers,
                                            struct error *error)
 {
+    struct reactor_sockets *sockets = rest->sockets;
     const bool is_inproc = address_scheme(setup->address) == ADDRESS_INPROC;
     struct transport *transport = transport_open(sockets->context, setup, error);
     if (transport == NULL)
@@ -70,6 +73,7 @@ struct reactor_socket *reactor_socket_open(struct reactor_sockets *sockets,
         return NULL;
     }
     socket->transport = transport;
+    socket->rest = rest;
     socket->side = setup->side;
     socket->address = memory_copy_text(setup->address);
     socket->peers = is_inproc ? peers : SIZE_MAX; /* others may connect */
@@ -95,6 +99,7 @@ static void tell_neighbour(struct reactor_socket *neighbour)
         neighbour->expected++;
     else
         neighbour->may_have_input = true;
+    reactor_rest_end(neighbour->rest);
 }
 
 /* Only the one that is meant: another would look for a message in vain, which costs as much as a
@@ -155,14 +160,6 @@ void reactor_socket_allow(struct reactor_socket *socket, const struct key_list *
 void reactor_socket_release(struct reactor_socket *socket)
 {
     transport_release(socket->transport);
-}
-
-bool reactor_sockets_have_input(const struct reactor_sockets *sockets)
-{
-    for (size_t i = 0; i < sockets->count; i++)
-        if (reactor_socket_has_input(sockets->items[i]))
-            return true;
-    return false;
 }
 
 /* ---- closing ---- */
