@@ -28,6 +28,7 @@ tests    := $(foreach kind,unit stage system,$(sort $(wildcard tests/$(kind)/*_t
 splits   := $(sort $(wildcard tests/split/*_test.c))
 fuzzers  := $(wildcard tests/fuzz/*_fuzz.c)
 benches  := $(wildcard tests/bench/*.c)
+simulate := $(wildcard tests/simulate/*.c)
 
 LIB      := $(B)/libweir.a
 LIBTEST  := $(B)/libsupport.a
@@ -37,6 +38,7 @@ TESTS    := $(tests:%.c=$(B)/%)
 SPLITS   := $(splits:%.c=$(B)/%)
 FUZZERS  := $(fuzzers:tests/fuzz/%_fuzz.c=$(B)/fuzz/%)
 BENCHES  := $(benches:tests/bench/%.c=$(B)/%)
+SIMULATE := $(B)/simulate
 
 LIB_OBJECTS := $(filter-out $(B)/stages/weir.o,$(sources:%.c=$(B)/%.o)) $(B)/default_topology.o
 
@@ -93,6 +95,9 @@ $(PROGRAMS): $(B)/%: $(B)/tests/support/%_main.o $(LIBTEST) $(LIB)
 $(BENCHES): $(B)/%: $(B)/tests/bench/%.o $(LIB)
 	$(link) $(LIBS)
 
+$(SIMULATE): $(simulate:%.c=$(B)/%.o) $(LIB)
+	$(link) $(LIBS)
+
 ifeq ($(VARIANT),fuzz)
 $(FUZZERS): $(B)/fuzz/%: $(B)/tests/fuzz/%_fuzz.o $(LIB)
 	$(link) -fsanitize=fuzzer $(LIBS)
@@ -101,4 +106,4 @@ $(FUZZERS): $(B)/fuzz/%: $(B)/tests/fuzz/%_fuzz.o $(B)/tests/fuzz/replay.o $(LIB
 	$(link) $(LIBS)
 endif
 
--include $(patsubst %.c,$(B)/%.d,$(sources) $(support) $(programs) $(tests) $(splits) $(fuzzers) $(benches) tests/fuzz/replay.c)
+-include $(patsubst %.c,$(B)/%.d,$(sources) $(support) $(programs) $(tests) $(splits) $(fuzzers) $(benches) $(simulate) tests/fuzz/replay.c)

@@ -1,5 +1,6 @@
-/* The network of a simulated run: what common/reactor_socket.h promises to ports, without ZeroMQ. It
- * takes that file's place when the simulator is linked, so that ports and links are the real ones.
+/* The network of a simulated run: what common/reactor_socket.h promises to ports, without ZeroMQ.
+ * It takes that file's place when the simulator is linked, so that ports and links are the real
+ * ones.
  *
  * Messages of one connection arrive in order, after a delay; those of two (a session's and its
  * lane's) in any. Connections break, and are made anew; they stand still; messages get lost on them

@@ -158,8 +158,8 @@ void redis_wire_break_control(struct redis_wire *wire)
 {
     if (!wire->origin || wire->origin->subscription == 0)
         return;
-    hand_over(wire->origin, &(struct news){.kind = NEWS_LOST,
-                                           .subscription = wire->origin->subscription});
+    hand_over(wire->origin,
+              &(struct news){.kind = NEWS_LOST, .subscription = wire->origin->subscription});
     wire->subscription = 0;
 }
 
@@ -380,16 +380,24 @@ static int64_t on_turn(void *stage, struct moment now)
         world_plan(wire->world, way_to_redis(wire->world), ping_arrives, wire, (uint64_t)now.mono);
         origin->ping_at = now.mono + wire->max_staleness / 4;
     }
-    int64_t wake = clock_earlier(clock_earlier(origin->pong_by, origin->ping_at),
-                                 origin->connect_at);
+    int64_t wake =
+        clock_earlier(clock_earlier(origin->pong_by, origin->ping_at), origin->connect_at);
     for (struct fetch *fetch = origin->fetches; fetch; fetch = fetch->next)
         if (!fetch->is_answered)
             wake = clock_earlier(wake, fetch->deadline);
     return wake;
 }
 
+/* As far as a cache looks at the settings of what is at the end of its chain. */
+static const struct setting_spec settings[] = {
+    {.name = "invalidation.mode", .type = SETTING_TEXT},
+    {.name = "invalidation.prefixes", .type = SETTING_LIST},
+    {.name = "max_staleness", .type = SETTING_DURATION, .preset = "1s"},
+    {0},
+};
+
 const struct stage_kind origin_kind = {
-    .spec = {.name = "origin", .serves = true},
+    .spec = {.name = "origin", .settings = settings, .serves = true},
     .create = create,
     .on_ask = on_ask,
     .on_turn = on_turn,

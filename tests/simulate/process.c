@@ -114,8 +114,8 @@ static void create_stage(struct process *process, size_t i)
                                               .clock = &process->clock,
                                               .log = &world_of(process)->log}};
     if (plan->serves)
-        stage->serves = port_serve_create(&process->host.sockets, &stage->owner, plan->serves, 1, 0,
-                                          1, &error);
+        stage->serves =
+            port_serve_create(&process->host.sockets, &stage->owner, plan->serves, 1, 0, 1, &error);
     if (plan->ask_count > 0)
         stage->asks = port_ask_create(&process->host.sockets, &stage->owner, plan->asks,
                                       plan->ask_count, &error);
@@ -182,6 +182,7 @@ void process_continue(struct process *process)
     world_tell(world_of(process), "%s goes on", process->name);
     process->is_stopped = false;
     process->turn_at = NEVER;
+    process->continued_at = world_of(process)->now;
     process_wake(process);
 }
 

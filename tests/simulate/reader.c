@@ -21,6 +21,7 @@ struct connection {
 
 struct reader {
     struct reading *reading;
+    const struct process *process;
     struct ask_port *asks;
     struct connection connections[CONNECTIONS];
 };
@@ -55,9 +56,9 @@ static void read_next(struct reader *reader, size_t index)
     c->began = world->now;
     c->deadline = world->now + world_between(world, 20 * MILLISECOND, 1 * SECOND);
     c->round++;
-    const struct ask ask = {bytes_of_text(reading->model->keys[c->key].name), c->deadline, c->flags};
-    c->is_waiting =
-        port_ask(reader->asks, (uint64_t)c->round << 32 | index, &ask) == STATUS_VALUE;
+    const struct ask ask = {bytes_of_text(reading->model->keys[c->key].name), c->deadline,
+                            c->flags};
+    c->is_waiting = port_ask(reader->asks, (uint64_t)c->round << 32 | index, &ask) == STATUS_VALUE;
     reading->reads++;
     if (!c->is_waiting)
         c->read_at = world->now + world_between(world, 0, 2 * reading->pause);
@@ -96,9 +97,10 @@ static void check(struct reader *reader, struct connection *c, const struct answ
     reading->verified++;
     if (!redis_model_stood(reading->model, c->key, version, c->began - reading->max_staleness,
                            world->now))
-        world_complain(world, "%s: version %d is marked verified, and is too old for a read that "
-                              "began at %.6f", name, version,
-                       (double)(c->began - WORLD_BEGIN) / SECOND);
+        world_complain(world,
+                       "%s: version %d is marked verified, and is too old for a read that "
+                       "began at %.6f",
+                       name, version, (double)(c->began - WORLD_BEGIN) / SECOND);
     if (version >= 0 && version < c->seen[c->key])
         world_complain(world, "%s: version %d behind version %d on one connection", name, version,
                        c->seen[c->key]);
@@ -114,10 +116,11 @@ static void *create(const struct stage_setup *given, struct error *error)
     struct reader *reader = memory_alloc(1, sizeof *reader);
     (void)error;
     reader->reading = setup->context;
+    reader->process = setup->process;
     reader->asks = given->asks;
     for (size_t i = 0; i < CONNECTIONS; i++)
-        reader->connections[i].read_at =
-            reader->reading->world->now + world_between(reader->reading->world, 0, 20 * MILLISECOND);
+        reader->connections[i].read_at = reader->reading->world->now +
+                                         world_between(reader->reading->world, 0, 20 * MILLISECOND);
     return reader;
 }
 
@@ -138,8 +141,9 @@ static void on_answer(void *stage, struct moment now, uint64_t token, const stru
     }
     c->is_waiting = false;
     c->read_at = now.mono + world_between(world, 0, 2 * reader->reading->pause);
-    world_tell(world, "%s is answered with status %d, version %d", reader->reading->model->keys[c->key].name,
-               answer->status, answer->status <= STATUS_NONE ? version_of(answer) : -1);
+    world_tell(world, "%s is answered with status %d, version %d",
+               reader->reading->model->keys[c->key].name, answer->status,
+               answer->status <= STATUS_NONE ? version_of(answer) : -1);
     if (answer->status <= STATUS_NONE)
         check(reader, c, answer);
     else
@@ -154,8 +158,12 @@ static int64_t on_turn(void *stage, struct moment now)
         struct connection *c = &reader->connections[i];
         if (!c->is_waiting && c->read_at <= now.mono)
             read_next(reader, i);
-        wake = clock_earlier(wake, c->is_waiting ? c->deadline + GRACE : c->read_at);
-        if (c->is_waiting && now.mono >= c->deadline + GRACE)
+        int64_t late =
+            (c->deadline > reader->process->continued_at ? c->deadline
+                                                         : reader->process->continued_at) +
+            GRACE;
+        wake = clock_earlier(wake, c->is_waiting ? late : c->read_at);
+        if (c->is_waiting && now.mono >= late)
             world_complain(reader->reading->world, "a read was never answered");
     }
     return wake;

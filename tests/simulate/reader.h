@@ -1,5 +1,5 @@
-/* A stage in a front end's place: connections that read one key after the other, and judge what they
- * are given against the model of Redis. */
+/* A stage in a front end's place: connections that read one key after the other, and judge what
+ * they are given against the model of Redis. */
 #ifndef TESTS_SIMULATE_READER_H
 #define TESTS_SIMULATE_READER_H
 

@@ -74,9 +74,8 @@ static void live(void *owner, uint64_t pause)
     if (model->is_over)
         return;
     write_one(model);
-    world_plan(model->world,
-               model->world->now + world_between(model->world, 0, 2 * (int64_t)pause), live, model,
-               pause);
+    world_plan(model->world, model->world->now + world_between(model->world, 0, 2 * (int64_t)pause),
+               live, model, pause);
 }
 
 void redis_model_live(struct redis_model *model, int64_t pause)

@@ -75,7 +75,8 @@ void world_run(struct world *world, int64_t until)
 
 struct moment world_moment(const struct world *world)
 {
-    return (struct moment){.mono = world->now, .boot = world->now + WORLD_BEGIN, .wall = world->now + 2 * WORLD_BEGIN};
+    return (struct moment){
+        .mono = world->now, .boot = world->now + WORLD_BEGIN, .wall = world->now + 2 * WORLD_BEGIN};
 }
 
 /* ---- chance ---- */
@@ -106,8 +107,8 @@ void world_complain(struct world *world, const char *format, ...)
     va_list arguments;
     if (world->trouble[0] != 0)
         return;
-    size_t size = (size_t)snprintf(world->trouble, sizeof world->trouble, "at %.6f s: ",
-                                   (double)(world->now - WORLD_BEGIN) / SECOND);
+    size_t size = (size_t)snprintf(world->trouble, sizeof world->trouble,
+                                   "at %.6f s: ", (double)(world->now - WORLD_BEGIN) / SECOND);
     va_start(arguments, format);
     vsnprintf(world->trouble + size, sizeof world->trouble - size, format, arguments);
     va_end(arguments);
