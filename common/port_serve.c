@@ -28,7 +28,7 @@ static void answer_ask(struct serve_port *port, const struct return_address *to,
 
 static void notify(struct serve_port *port, const struct notice *notice)
 {
-    (void)port, (void)notice;
+    link_server_notify(((struct serving *)port)->link, notice);
 }
 
 /* ---- what the link calls ---- */
