@@ -33,16 +33,17 @@
 
 #include <stdint.h>
 
-#define LINK_WINDOW      8                   /* batches with records, each way */
-#define LINK_CREDIT      32768               /* asks outstanding in one session */
-#define LINK_MAX_PEERS   1024                /* askers of one serve address */
-#define LINK_BACKLOG     (64 * 1024 * 1024)  /* bytes gathered behind a full window: then BUSY */
-#define LINK_BULK        (256 * 1024)        /* bytes of a value: it takes the lane */
-#define LINK_BULK_WINDOW 2                   /* batches on a lane */
-#define LINK_HEARTBEAT   (250 * MILLISECOND) /* between batches when there is nothing to say */
-#define LINK_SILENCE     (1 * SECOND)        /* without a batch: the session has ended */
-#define LINK_RETRY_FIRST (50 * MILLISECOND)
-#define LINK_RETRY_MOST  (1 * SECOND)
+#define LINK_WINDOW         8                   /* batches with records, each way */
+#define LINK_CREDIT         32768               /* asks outstanding in one session */
+#define LINK_MAX_PEERS      1024                /* askers of one serve address */
+#define LINK_BACKLOG        (64 * 1024 * 1024)  /* bytes gathered behind a full window: then BUSY */
+#define LINK_NOTICE_BACKLOG (16 * 1024 * 1024)  /* the same: then notices become LOST */
+#define LINK_BULK           (256 * 1024)        /* bytes of a value: it takes the lane */
+#define LINK_BULK_WINDOW    2                   /* batches on a lane */
+#define LINK_HEARTBEAT      (250 * MILLISECOND) /* between batches when there is nothing to say */
+#define LINK_SILENCE        (1 * SECOND)        /* without a batch: the session has ended */
+#define LINK_RETRY_FIRST    (50 * MILLISECOND)
+#define LINK_RETRY_MOST     (1 * SECOND)
 
 /* Which ask an answer belongs to; opaque to stages, which keep it until they answer. */
 struct return_address {
@@ -68,6 +69,8 @@ struct link_counters {
     uint64_t other_versions; /* peers refused for it */
     uint64_t other_rings;    /* sessions with peers whose ring is another */
     uint64_t refused_busy;   /* asks refused, or answered so, for want of credit or room */
+    uint64_t notices_sent, notices_received;
+    uint64_t notices_overflowed; /* dropped, and LOST said in their place */
 };
 
 #endif

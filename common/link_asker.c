@@ -1,22 +1,12 @@
 /* The asker: one session at a time, and the asks that are outstanding in it. */
 #include "common/link_asker.h"
 
-#include "common/link_window.h"
+#include "common/check.h"
+#include "common/link_slots.h"
+#include "common/link_watch.h"
 #include "common/memory.h"
 
 #include <stdlib.h>
-
-/* An ask's wire id is its slot and the slot's generation, so that an answer that comes late finds
- * nothing. */
-struct slot {
-    uint64_t token;
-    uint32_t generation;
-    uint32_t next; /* the free slot behind this one, or: */
-};
-#define SLOT_TAKEN UINT32_MAX       /* an ask is outstanding */
-#define SLOT_NONE  (UINT32_MAX - 1) /* the last of the free ones */
-
-#define FIRST_SLOTS 64
 
 enum state { CLOSED, OPENING, OPEN };
 
@@ -25,6 +15,7 @@ struct link_asker {
     struct link_counters counters;
     enum state state;
     struct link_window window;
+    struct link_watch watch;
     int64_t retry_at; /* mono ns; while CLOSED */
     struct lane {
         enum state state; /* not CLOSED only while the session is open */
@@ -34,11 +25,13 @@ struct link_asker {
     int64_t pause;   /* ns: the next one, before retrying */
     bool has_lost;   /* a session has ended, and its asks are yet to be answered */
     uint32_t credit; /* of the session */
-    struct slot *slots;
-    uint32_t slot_count, first_free, outstanding;
+    struct link_slots slots;
 };
 
 #define ANSWERS (RECORD_BIT(RECORD_VALUE) | RECORD_BIT(RECORD_NONE) | RECORD_BIT(RECORD_FAIL))
+#define NOTICES                                                                                    \
+    (RECORD_BIT(RECORD_KEY) | RECORD_BIT(RECORD_ALL) | RECORD_BIT(RECORD_LOST) |                   \
+     RECORD_BIT(RECORD_PROVEN))
 
 struct link_asker *link_asker_create(const struct link_asker_settings *settings)
 {
@@ -46,7 +39,7 @@ struct link_asker *link_asker_create(const struct link_asker_settings *settings)
     asker->settings = *settings;
     asker->retry_at = INT64_MIN;
     asker->pause = LINK_RETRY_FIRST;
-    asker->first_free = SLOT_NONE;
+    link_slots_init(&asker->slots);
     return asker;
 }
 
@@ -54,57 +47,48 @@ void link_asker_destroy(struct link_asker **asker)
 {
     link_window_fini(&(*asker)->window);
     link_window_fini(&(*asker)->lane.window);
-    free((*asker)->slots);
+    link_slots_fini(&(*asker)->slots);
     free(*asker);
     *asker = NULL;
 }
 
-/* ---- the asks that are outstanding ---- */
-
-static void add_slots(struct link_asker *asker)
-{
-    uint32_t count = asker->slot_count > 0 ? 2 * asker->slot_count : FIRST_SLOTS;
-    asker->slots = memory_resize(asker->slots, count, sizeof *asker->slots);
-    for (uint32_t i = count; i-- > asker->slot_count;) {
-        asker->slots[i] = (struct slot){.next = asker->first_free};
-        asker->first_free = i;
-    }
-    asker->slot_count = count;
-}
-
-static uint64_t take_slot(struct link_asker *asker, uint64_t token)
-{
-    if (asker->first_free == SLOT_NONE)
-        add_slots(asker);
-    uint32_t index = asker->first_free;
-    struct slot *slot = &asker->slots[index];
-    asker->first_free = slot->next;
-    slot->next = SLOT_TAKEN;
-    slot->token = token;
-    asker->outstanding++;
-    return (uint64_t)slot->generation << 32 | index;
-}
-
-static uint64_t free_slot(struct link_asker *asker, uint32_t index)
-{
-    struct slot *slot = &asker->slots[index];
-    slot->generation++;
-    slot->next = asker->first_free;
-    asker->first_free = index;
-    asker->outstanding--;
-    return slot->token;
-}
-
 static void take_answer(struct link_asker *asker, const struct record *record)
 {
-    uint32_t index = (uint32_t)record->id;
-    uint32_t generation = (uint32_t)(record->id >> 32);
-    if (index >= asker->slot_count || asker->slots[index].next != SLOT_TAKEN ||
-        asker->slots[index].generation != generation) {
+    uint64_t token;
+    if (link_slots_free(&asker->slots, record->id, &token))
+        asker->settings.on_answer(asker->settings.owner, token, &record->answer);
+    else
         asker->counters.late_answers++;
+}
+
+/* ---- notices ---- */
+
+void link_asker_watch(struct link_asker *asker, int64_t every)
+{
+    CHECK(asker->settings.on_notice != NULL && every > 0);
+    asker->watch.every = every;
+}
+
+static void tell_notice(struct link_asker *asker, const struct notice *notice)
+{
+    if (asker->settings.on_notice)
+        asker->settings.on_notice(asker->settings.owner, notice);
+}
+
+static void take_notice(struct link_asker *asker, const struct record *record)
+{
+    struct notice notice = {.kind = NOTICE_PROVEN};
+    if (record->kind == RECORD_PROVEN) {
+        if (link_watch_take(&asker->watch, record, &notice.proven))
+            tell_notice(asker, &notice);
         return;
     }
-    asker->settings.on_answer(asker->settings.owner, free_slot(asker, index), &record->answer);
+    if (record->kind == RECORD_KEY)
+        notice = (struct notice){.kind = NOTICE_KEY, .key = record->key};
+    else
+        notice.kind = record->kind == RECORD_ALL ? NOTICE_ALL : NOTICE_LOST;
+    asker->counters.notices_received++;
+    tell_notice(asker, &notice);
 }
 
 /* ---- the session ---- */
@@ -147,13 +131,13 @@ static void settle(struct link_asker *asker)
     if (!asker->has_lost)
         return;
     asker->has_lost = false;
-    for (uint32_t i = 0; i < asker->slot_count && asker->outstanding > 0; i++)
-        if (asker->slots[i].next != SLOT_TAKEN)
-            continue;
-        else if (asker->settings.on_lost_ask)
-            asker->settings.on_lost_ask(asker->settings.owner, free_slot(asker, i));
+    uint64_t token;
+    for (uint32_t from = 0; link_slots_free_next(&asker->slots, &from, &token);)
+        if (asker->settings.on_lost_ask)
+            asker->settings.on_lost_ask(asker->settings.owner, token);
         else
-            asker->settings.on_answer(asker->settings.owner, free_slot(asker, i), &away);
+            asker->settings.on_answer(asker->settings.owner, token, &away);
+    tell_notice(asker, &(struct notice){.kind = NOTICE_LOST});
     asker->settings.on_event(asker->settings.owner, LINK_LOST, 0);
 }
 
@@ -171,13 +155,14 @@ static void meet_other_version(struct link_asker *asker, int64_t now, uint8_t ve
     asker->settings.on_event(asker->settings.owner, LINK_OTHER_VERSION, version);
 }
 
-static void take_welcome(struct link_asker *asker, const struct record *welcome)
+static void take_welcome(struct link_asker *asker, int64_t now, const struct record *welcome)
 {
     const struct link_asker_settings *settings = &asker->settings;
     asker->state = OPEN;
     asker->pause = LINK_RETRY_FIRST;
     asker->credit = welcome->credit < LINK_CREDIT ? welcome->credit : LINK_CREDIT;
     asker->counters.sessions_opened++;
+    link_watch_begin(&asker->watch, now);
     settings->on_event(settings->owner, LINK_OPENED, 0);
     if (welcome->ring == settings->ring)
         return;
@@ -192,12 +177,12 @@ enum status link_asker_ask(struct link_asker *asker, int64_t now, uint64_t token
 {
     if (asker->state != OPEN)
         return STATUS_AWAY;
-    if (asker->outstanding >= asker->credit || link_window_is_crowded(&asker->window) ||
+    if (asker->slots.taken >= asker->credit || link_window_is_crowded(&asker->window) ||
         ask->key.size > MESSAGE_MAX_KEY) {
         asker->counters.refused_busy++;
         return STATUS_BUSY;
     }
-    batch_add_ask(link_window_gather(&asker->window), take_slot(asker, token),
+    batch_add_ask(link_window_gather(&asker->window), link_slots_take(&asker->slots, token),
                   clock_remaining_ms(now, ask->deadline), ask->flags, ask->key);
     return STATUS_VALUE;
 }
@@ -205,7 +190,9 @@ enum status link_asker_ask(struct link_asker *asker, int64_t now, uint64_t token
 /* A batch of our session, its records checked one by one but not whether they may come now. */
 static bool take_batch(struct link_asker *asker, int64_t now, struct batch_reader *reader)
 {
-    unsigned allowed = asker->state == OPENING ? RECORD_BIT(RECORD_WELCOME) : ANSWERS;
+    unsigned allowed = asker->state == OPENING     ? RECORD_BIT(RECORD_WELCOME)
+                       : asker->settings.on_notice ? ANSWERS | NOTICES
+                                                   : ANSWERS;
     if ((reader->kinds & ~allowed) != 0 ||
         (asker->state == OPENING && reader->header.records > 1) ||
         !link_window_accept(&asker->window, now, &reader->header))
@@ -215,10 +202,12 @@ static bool take_batch(struct link_asker *asker, int64_t now, struct batch_reade
     asker->counters.records_received += reader->header.records;
     struct record record;
     while (batch_next(reader, &record)) {
-        if (record.kind == RECORD_WELCOME)
-            take_welcome(asker, &record);
-        else
+        if ((RECORD_BIT(record.kind) & ANSWERS) != 0)
             take_answer(asker, &record);
+        else if (record.kind == RECORD_WELCOME)
+            take_welcome(asker, now, &record);
+        else
+            take_notice(asker, &record);
     }
     return true;
 }
@@ -286,10 +275,11 @@ int64_t link_asker_tick(struct link_asker *asker, int64_t now)
         open_session(asker, now);
     if (asker->state == CLOSED)
         return asker->retry_at;
-    const int64_t next = link_window_next(&asker->window, now);
-    if (asker->state == OPENING || !asker->settings.has_lane)
+    int64_t next = link_window_next(&asker->window, now);
+    if (asker->state == OPENING)
         return next;
-    return clock_earlier(next, tick_lane(asker, now));
+    next = clock_earlier(next, link_watch_tick(&asker->watch, now, &asker->window));
+    return asker->settings.has_lane ? clock_earlier(next, tick_lane(asker, now)) : next;
 }
 
 static struct batch *flush(struct link_asker *asker, struct link_window *window, int64_t now)
@@ -373,7 +363,7 @@ bool link_asker_is_open(const struct link_asker *asker)
 
 uint32_t link_asker_outstanding(const struct link_asker *asker)
 {
-    return asker->outstanding;
+    return asker->slots.taken;
 }
 
 const struct link_counters *link_asker_counters(const struct link_asker *asker)

@@ -12,13 +12,14 @@ struct link_asker_settings {
     bool has_lane;                   /* there is a second connection for huge values */
     uint64_t (*random)(void *owner); /* session names; not predictable from outside */
     void *owner;                     /* handed to all hooks */
-    /* Called from link_asker_receive and link_asker_tick only. May ask again at once. */
+    /* Called from link_asker_receive and link_asker_tick only, as all below. May ask again at once.
+     */
     void (*on_answer)(void *owner, uint64_t token, const struct answer *answer);
     /* NULL, or called in place of on_answer for an ask that was outstanding when a session ended.
      */
     void (*on_lost_ask)(void *owner, uint64_t token);
-    /* KEY, ALL, LOST and PROVEN, in the server's order; LOST also when a session has ended. NULL:
-     * none are wanted. */
+    /* KEY, ALL, LOST and PROVEN, in the server's order; LOST also when a session has ended, after
+     * its asks were answered. NULL: none are wanted. */
     void (*on_notice)(void *owner, const struct notice *notice);
     /* `theirs`: the peer's version or ring, where that is the event. */
     void (*on_event)(void *owner, enum link_event event, uint64_t theirs);
@@ -32,6 +33,10 @@ void link_asker_destroy(struct link_asker **asker); /* calls no hook */
  * was not taken. */
 enum status link_asker_ask(struct link_asker *asker, int64_t now, uint64_t token,
                            const struct ask *ask);
+
+/* From now on the server is asked for the age of its proof, every `every` ns of a session. CHECK:
+ * there is an on_notice. */
+void link_asker_watch(struct link_asker *asker, int64_t every);
 
 /* A message has arrived; its frames are borrowed for the call. */
 void link_asker_receive(struct link_asker *asker, int64_t now, struct bytes first_frame,

@@ -11,6 +11,11 @@ static size_t bucket_of(uint64_t name)
     return (size_t)(name * UINT64_C(0x9E3779B97F4A7C15) >> (64 - 10));
 }
 
+void link_peers_init(struct link_peers *peers)
+{
+    *peers = (struct link_peers){.ready_end = &peers->first_ready};
+}
+
 void link_peers_fini(struct link_peers *peers)
 {
     for (uint32_t i = 0; i < peers->count; i++) {
@@ -58,6 +63,25 @@ struct link_peer *link_peers_add(struct link_peers *peers, uint64_t name)
     peer->next = *bucket;
     *bucket = peer;
     return peer;
+}
+
+void link_peers_make_ready(struct link_peers *peers, struct link_peer *peer)
+{
+    if (peer->is_ready)
+        return;
+    peer->is_ready = true;
+    peer->next_ready = NULL;
+    *peers->ready_end = peer;
+    peers->ready_end = &peer->next_ready;
+}
+
+void link_peers_take_first_ready(struct link_peers *peers)
+{
+    struct link_peer *peer = peers->first_ready;
+    peer->is_ready = false;
+    peers->first_ready = peer->next_ready;
+    if (!peers->first_ready)
+        peers->ready_end = &peers->first_ready;
 }
 
 void link_peers_remove(struct link_peers *peers, struct link_peer *peer)

@@ -3,7 +3,7 @@
 #ifndef WEIR_LINK_PEERS_H
 #define WEIR_LINK_PEERS_H
 
-#include "common/link_window.h"
+#include "common/link_subscription.h"
 
 enum link_peer_state {
     PEER_ABSENT,
@@ -22,7 +22,8 @@ struct link_peer {
     uint64_t ring;        /* as it said in HELLO */
     struct link_peer *other; /* of one that is open, its lane; of a lane, whose it is; or NULL */
     struct link_window window;
-    bool is_ready; /* is in the server's queue of those that may have something to send */
+    struct link_subscription subscription; /* of its session */
+    bool is_ready; /* is in the queue of those that may have something to send */
     struct link_peer *next_ready;
     struct link_peer *next; /* in its bucket, or among the free ones */
 };
@@ -34,8 +35,10 @@ struct link_peers {
     uint32_t count, capacity;
     struct link_peer *free;
     struct link_peer *buckets[LINK_PEER_BUCKETS];
+    struct link_peer *first_ready, **ready_end;
 };
 
+void link_peers_init(struct link_peers *peers);
 void link_peers_fini(struct link_peers *peers);
 
 /* NULL: not there. */
@@ -43,6 +46,12 @@ struct link_peer *link_peers_find(const struct link_peers *peers, uint64_t name)
 
 /* One that is not yet there; NULL beyond LINK_MAX_PEERS. The caller gives it a state. */
 struct link_peer *link_peers_add(struct link_peers *peers, uint64_t name);
+
+/* Puts it behind those that may have something to send, unless it is among them. */
+void link_peers_make_ready(struct link_peers *peers, struct link_peer *peer);
+
+/* Takes `first_ready` from there. */
+void link_peers_take_first_ready(struct link_peers *peers);
 
 /* Its place becomes free, its generation and index stay. */
 void link_peers_remove(struct link_peers *peers, struct link_peer *peer);

@@ -12,18 +12,19 @@ struct link_server {
     struct link_server_settings settings;
     struct link_counters counters;
     bool is_open;
+    int64_t proven;    /* mono ns: the stage's proof, or LINK_NO_PROOF */
     size_t sessions;   /* that are open */
     int64_t next_tick; /* mono ns: before it, no peer is silent or waits for a heartbeat */
     struct link_peers peers;
-    struct link_peer *first_ready, **ready_end;
 };
 
 struct link_server *link_server_create(const struct link_server_settings *settings)
 {
     struct link_server *server = memory_alloc(1, sizeof *server);
     server->settings = *settings;
+    server->proven = LINK_NO_PROOF;
     server->next_tick = NEVER;
-    server->ready_end = &server->first_ready;
+    link_peers_init(&server->peers);
     return server;
 }
 
@@ -32,27 +33,6 @@ void link_server_destroy(struct link_server **server)
     link_peers_fini(&(*server)->peers);
     free(*server);
     *server = NULL;
-}
-
-/* ---- who may have something to send ---- */
-
-static void make_ready(struct link_server *server, struct link_peer *peer)
-{
-    if (peer->is_ready)
-        return;
-    peer->is_ready = true;
-    peer->next_ready = NULL;
-    *server->ready_end = peer;
-    server->ready_end = &peer->next_ready;
-}
-
-static void take_first_ready(struct link_server *server)
-{
-    struct link_peer *peer = server->first_ready;
-    peer->is_ready = false;
-    server->first_ready = peer->next_ready;
-    if (!server->first_ready)
-        server->ready_end = &server->first_ready;
 }
 
 /* ---- sessions ---- */
@@ -73,7 +53,7 @@ static void reset(struct link_server *server, struct link_peer *peer, uint64_t s
     peer->state = PEER_REFUSED;
     link_window_open(&peer->window, session, false, 0);
     batch_add_reset(link_window_gather(&peer->window));
-    make_ready(server, peer);
+    link_peers_make_ready(&server->peers, peer);
 }
 
 /* The peer itself stays, for what comes next. A lane and whose it is end together. */
@@ -84,6 +64,7 @@ static void end_session(struct link_server *server, struct link_peer *peer)
     peer->state = PEER_ABSENT;
     peer->generation++;
     peer->outstanding = 0;
+    peer->subscription = (struct link_subscription){0};
     link_window_close(&peer->window);
     if (was_open) {
         server->sessions--;
@@ -123,7 +104,7 @@ static void welcome(struct link_server *server, struct link_peer *peer)
     server->sessions++;
     server->counters.sessions_opened++;
     batch_add_welcome(link_window_gather(&peer->window), server->settings.ring, LINK_CREDIT);
-    make_ready(server, peer);
+    link_peers_make_ready(&server->peers, peer);
     tell(server, peer->name, LINK_OPENED, 0);
     if (peer->ring == server->settings.ring)
         return;
@@ -162,6 +143,7 @@ static void take_hello(struct link_server *server, int64_t now, uint64_t name,
     batch_next(reader, &hello);
     peer->state = PEER_WAITING;
     peer->ring = hello.ring;
+    peer->subscription.is_wanted = hello.notices;
     link_window_open(&peer->window, header->session, hello.heartbeat, now);
     if ((server->settings.needs_heartbeat && !hello.heartbeat) ||
         !link_window_accept(&peer->window, now, header)) {
@@ -218,26 +200,59 @@ static void take_lane(struct link_server *server, int64_t now, uint64_t name,
     server->counters.records_received++;
     server->next_tick = clock_earlier(server->next_tick, link_window_next(&peer->window, now));
     batch_add_welcome(link_window_gather(&peer->window), server->settings.ring, 0);
-    make_ready(server, peer);
+    link_peers_make_ready(&server->peers, peer);
 }
 
-static void take_asks(struct link_server *server, int64_t now, struct link_peer *peer,
-                      struct batch_reader *reader)
+/* The records that may come in a session of this peer's, as RECORD_BITs. */
+static unsigned allowed_of(const struct link_peer *peer)
+{
+    if (peer->state != PEER_OPEN)
+        return 0;
+    return RECORD_BIT(RECORD_ASK) | (peer->subscription.is_wanted ? RECORD_BIT(RECORD_PROVE) : 0);
+}
+
+static uint32_t count_asks(const struct batch_reader *reader)
+{
+    if ((reader->kinds & RECORD_BIT(RECORD_PROVE)) == 0)
+        return reader->header.records;
+    struct batch_reader again = *reader;
+    struct record record;
+    uint32_t count = 0;
+    while (batch_next(&again, &record))
+        count += record.kind == RECORD_ASK;
+    return count;
+}
+
+/* It is answered in a later turn: see link_subscription_settle. */
+static void take_question(struct link_server *server, int64_t now, struct link_peer *peer,
+                          uint32_t number)
+{
+    link_subscription_ask(&peer->subscription, now, number);
+    server->next_tick = clock_earlier(server->next_tick, now + 1);
+}
+
+static void take_records(struct link_server *server, int64_t now, struct link_peer *peer,
+                         struct batch_reader *reader)
 {
     const struct batch_header *header = &reader->header;
-    unsigned allowed = peer->state == PEER_OPEN ? RECORD_BIT(RECORD_ASK) : 0;
-    if ((reader->kinds & ~allowed) != 0 || header->records > LINK_CREDIT - peer->outstanding ||
+    if ((reader->kinds & ~allowed_of(peer)) != 0 ||
+        count_asks(reader) > LINK_CREDIT - peer->outstanding ||
         !link_window_accept(&peer->window, now, header)) {
         refuse(server, peer->name, header->session);
         return;
     }
     server->counters.batches_received++;
     server->counters.records_received += header->records;
-    make_ready(server, peer); /* the window may have room again, or be owed an acknowledgement */
+    link_peers_make_ready(&server->peers,
+                          peer); /* the window may have room again, or be owed an acknowledgement */
 
     struct return_address from = {.peer = peer->index, .generation = peer->generation};
     struct record record;
     while (batch_next(reader, &record)) {
+        if (record.kind == RECORD_PROVE) {
+            take_question(server, now, peer, record.number);
+            continue;
+        }
         peer->outstanding++;
         from.id = record.id;
         server->settings.on_ask(server->settings.owner, &from,
@@ -271,7 +286,7 @@ void link_server_receive(struct link_server *server, int64_t now, uint64_t peer_
     } else if (peer->window.session != reader.header.session) {
         server->counters.batches_dropped++;
     } else {
-        take_asks(server, now, peer, &reader);
+        take_records(server, now, peer, &reader);
     }
 }
 
@@ -296,7 +311,27 @@ void link_server_answer(struct link_server *server, const struct return_address 
         answer = &busy;
     }
     batch_add_answer(link_window_gather(&peer->window), to->id, answer);
-    make_ready(server, peer);
+    link_peers_make_ready(&server->peers, peer);
+}
+
+void link_server_notify(struct link_server *server, const struct notice *notice)
+{
+    if (notice->kind == NOTICE_PROVEN) {
+        server->proven = notice->proven > server->proven ? notice->proven : server->proven;
+        return;
+    }
+    if (notice->kind == NOTICE_LOST)
+        server->proven = LINK_NO_PROOF;
+    for (uint32_t i = 0; i < server->peers.count; i++) {
+        struct link_peer *peer = server->peers.all[i];
+        if (peer->state != PEER_OPEN || !peer->subscription.is_wanted)
+            continue;
+        if (link_subscription_notify(&peer->subscription, &peer->window, notice))
+            server->counters.notices_sent++;
+        else
+            server->counters.notices_overflowed++;
+        link_peers_make_ready(&server->peers, peer);
+    }
 }
 
 int64_t link_server_tick(struct link_server *server, int64_t now)
@@ -312,8 +347,8 @@ int64_t link_server_tick(struct link_server *server, int64_t now)
             remove_peer(server, peer);
             continue;
         }
-        if (link_window_is_idle(&peer->window, now))
-            make_ready(server, peer);
+        if (link_window_is_idle(&peer->window, now) || peer->subscription.is_asked)
+            link_peers_make_ready(&server->peers, peer);
         server->next_tick = clock_earlier(server->next_tick, link_window_next(&peer->window, now));
     }
     return server->next_tick;
@@ -322,7 +357,10 @@ int64_t link_server_tick(struct link_server *server, int64_t now)
 struct batch *link_server_flush(struct link_server *server, int64_t now, uint64_t *peer_name)
 {
     struct link_peer *peer;
-    while ((peer = server->first_ready) != NULL) {
+    while ((peer = server->peers.first_ready) != NULL) {
+        if (peer->subscription.is_wanted)
+            server->counters.notices_sent +=
+                link_subscription_settle(&peer->subscription, &peer->window, now, server->proven);
         struct batch *batch = link_window_flush(&peer->window, now);
         if (batch) {
             *peer_name = peer->name;
@@ -330,7 +368,7 @@ struct batch *link_server_flush(struct link_server *server, int64_t now, uint64_
             server->counters.records_sent += batch->records;
             return batch;
         }
-        take_first_ready(server);
+        link_peers_take_first_ready(&server->peers);
         if (peer->state == PEER_REFUSED)
             remove_peer(server, peer);
     }

@@ -32,6 +32,12 @@ void link_server_receive(struct link_server *server, int64_t now, uint64_t peer,
 void link_server_answer(struct link_server *server, const struct return_address *to,
                         const struct answer *answer);
 
+/* KEY, ALL, LOST: put behind all that was given before to each peer that wants notices; where
+ * LINK_NOTICE_BACKLOG waits for a peer, that one is told LOST in place of this and what follows,
+ * when it has caught up. PROVEN: remembered, and told as an age to the peers that ask; LOST ends
+ * it. */
+void link_server_notify(struct link_server *server, const struct notice *notice);
+
 /* Drops peers that are silent (those that promised heartbeats). Returns when to call next (mono
  * ns). Called in every turn, after what has arrived and before the flush. */
 int64_t link_server_tick(struct link_server *server, int64_t now);

@@ -98,10 +98,15 @@ bool link_window_accept(struct link_window *window, int64_t now, const struct ba
     return true;
 }
 
+bool link_window_has_room(const struct link_window *window)
+{
+    return window->sent - window->acknowledged < size_of(window);
+}
+
 struct batch *link_window_flush(struct link_window *window, int64_t now)
 {
     struct link_parcel *parcel;
-    if (window->first && window->sent - window->acknowledged < size_of(window)) {
+    if (window->first && link_window_has_room(window)) {
         parcel = take_first(window);
         window->sent++;
     } else if (window->received - window->told >= size_of(window) / 2 ||

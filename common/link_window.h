@@ -38,6 +38,9 @@ static inline bool link_window_is_crowded(const struct link_window *window)
     return window->backlog >= LINK_BACKLOG;
 }
 
+/* A batch with records can leave: the peer has acknowledged enough of those before it. */
+bool link_window_has_room(const struct link_window *window);
+
 /* Takes note of a batch of this session. False, and nothing is changed: a gap, a repetition, an
  * acknowledgement of what was never sent, or more than a window may hold. */
 bool link_window_accept(struct link_window *window, int64_t now, const struct batch_header *header);

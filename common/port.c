@@ -79,6 +79,12 @@ void port_measure_link(struct metrics *metrics, const char *peer,
          counters->other_rings},
         {"weir_link_refused_busy_total", "Asks refused for want of credit.",
          counters->refused_busy},
+        {"weir_link_notices_sent_total", "Notices sent: of changed keys, and of loss.",
+         counters->notices_sent},
+        {"weir_link_notices_received_total", "Notices received.", counters->notices_received},
+        {"weir_link_notices_overflowed_total",
+         "Notices that were dropped, too much having gathered: the peer is told that it lost some.",
+         counters->notices_overflowed},
     };
     char labels[256];
     snprintf(labels, sizeof labels, "link=\"%s\"", peer);

@@ -23,14 +23,17 @@ struct shard {
     bool was_connected, lane_was_connected;
     struct again again;
     struct reactor_rest rest;
+    int64_t proven;    /* mono ns: the shard's proof since its last LOST, or NO_PROOF */
     int64_t logged_at; /* mono ns: see port_log_event */
 };
+#define NO_PROOF INT64_MIN
 
 struct asking {
     struct ask_port port; /* first: what the stage sees of it */
     struct port_owner *owner;
     struct ring *ring;
     struct shard *shards; /* port.shards of them */
+    int64_t proven;       /* mono ns: of all shards, as the stage was told since the last LOST */
 };
 
 /* ---- what the stage calls ---- */
@@ -63,7 +66,9 @@ static enum status ask(struct ask_port *port, size_t index, uint64_t token, cons
 
 static void watch(struct ask_port *port, int64_t every)
 {
-    (void)port, (void)every;
+    struct asking *asking = (struct asking *)port;
+    for (size_t i = 0; i < port->shards; i++)
+        link_asker_watch(asking->shards[i].link, every);
 }
 
 static bool is_open(const struct ask_port *port)
@@ -111,15 +116,39 @@ static void on_lost_ask(void *owner, uint64_t token)
         tell_failure(shard, token, STATUS_AWAY);
 }
 
+/* The oldest of the shards' proofs, or NO_PROOF where one has none. */
+static int64_t find_proof(const struct asking *asking)
+{
+    int64_t proven = INT64_MAX;
+    for (size_t i = 0; i < asking->port.shards; i++)
+        proven = clock_earlier(proven, asking->shards[i].proven);
+    return proven;
+}
+
+static void on_notice(void *owner, const struct notice *notice)
+{
+    struct shard *shard = owner;
+    struct asking *asking = shard->asking;
+    struct notice told = *notice;
+    if (notice->kind == NOTICE_PROVEN) {
+        shard->proven = notice->proven > shard->proven ? notice->proven : shard->proven;
+        told.proven = find_proof(asking);
+        if (told.proven <= asking->proven)
+            return;
+        asking->proven = told.proven;
+    } else if (notice->kind == NOTICE_LOST) {
+        shard->proven = asking->proven = NO_PROOF;
+    }
+    const struct port_owner *port = asking->owner;
+    port->kind->on_notice(port->stage, clock_read(port->clock), &told);
+}
+
 static void on_event(void *owner, enum link_event event, uint64_t theirs)
 {
     struct shard *shard = owner;
     const struct port_owner *port = shard->asking->owner;
     port_log_event(port, shard->name, event, theirs, ring_digest(shard->asking->ring),
                    &shard->logged_at);
-    if (event == LINK_LOST && port->kind->on_notice != NULL)
-        port->kind->on_notice(port->stage, clock_read(port->clock),
-                              &(struct notice){.kind = NOTICE_LOST});
 }
 
 /* ---- opening and closing ---- */
@@ -142,6 +171,7 @@ static bool open_shard(struct asking *asking, struct shard *shard, struct reacto
 {
     shard->asking = asking;
     shard->rest = (struct reactor_rest){.sockets = sockets};
+    shard->proven = NO_PROOF;
     shard->name = memory_copy_text(setup->name);
     shard->is_remote = address_scheme(setup->address) != ADDRESS_INPROC;
     again_init(&shard->again);
@@ -153,6 +183,7 @@ static bool open_shard(struct asking *asking, struct shard *shard, struct reacto
         .owner = shard,
         .on_answer = on_answer,
         .on_lost_ask = on_lost_ask,
+        .on_notice = asking->owner->kind->on_notice != NULL ? on_notice : NULL,
         .on_event = on_event,
     });
     shard->socket = open_socket(&shard->rest, setup, false, error);
@@ -168,6 +199,7 @@ struct ask_port *port_ask_create(struct reactor_sockets *sockets, struct port_ow
     struct ask_port *port = &asking->port;
     *port = (struct ask_port){.shards = count, .ask = ask, .watch = watch, .is_open = is_open};
     asking->owner = owner;
+    asking->proven = NO_PROOF;
     asking->ring = port_ring_create(owner, shards, count);
     asking->shards = memory_alloc(count, sizeof *asking->shards);
     for (size_t i = 0; i < count && port != NULL; i++)

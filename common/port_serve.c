@@ -31,7 +31,9 @@ static void answer_ask(struct serve_port *port, const struct return_address *to,
 
 static void notify(struct serve_port *port, const struct notice *notice)
 {
-    (void)port, (void)notice;
+    struct serving *serving = (struct serving *)port;
+    reactor_rest_end(&serving->rest);
+    link_server_notify(serving->link, notice);
 }
 
 /* ---- what the link calls ---- */

@@ -1,9 +1,10 @@
 /* Foreign bytes against the decoder, and against an asker and a server in the middle of their work.
  *
- * Decoder: what it accepts, encoded again, must be the same bytes. Links: the input is a play, acts
- * of [what, size, bytes...], in which the two ends talk to each other and bytes of the input come
- * in between, from either side, with the header made right where the input wishes it. Nothing may
- * crash, and nothing may be answered that was not asked, or twice. */
+ * Decoder: what it accepts, encoded again, must be the same bytes. Links: the input is a play, a
+ * byte of settings and acts of [what, size, bytes...], in which the two ends talk to each other and
+ * bytes of the input come in between, from either side, with the header made right where the input
+ * wishes it. Nothing may crash, nothing may be answered that was not asked, or twice, and nothing
+ * may be proven of a time that has not come. */
 #include "common/check.h"
 #include "common/link_asker.h"
 #include "common/link_server.h"
@@ -133,6 +134,13 @@ static void on_answer(void *owner, uint64_t token, const struct answer *answer)
     play->waiting--;
 }
 
+static void on_notice(void *owner, const struct notice *notice)
+{
+    struct play *play = owner;
+    CHECK(notice->kind != NOTICE_KEY || notice->key.size <= MESSAGE_MAX_KEY);
+    CHECK(notice->kind != NOTICE_PROVEN || notice->proven <= play->now);
+}
+
 static void on_asker_event(void *owner, enum link_event event, uint64_t theirs)
 {
     (void)theirs;
@@ -192,8 +200,9 @@ static void ask(struct play *play, struct bytes key)
 {
     if (play->asks == MOST_ASKS)
         return;
-    enum status status = link_asker_ask(play->asker, play->now, play->asks,
-                                        &(struct ask){.key = key, .deadline = play->now + SECOND});
+    const struct ask asked = {
+        .key = key, .deadline = play->now + SECOND, .flags = key.size & ASK_FLAGS};
+    enum status status = link_asker_ask(play->asker, play->now, play->asks, &asked);
     if (status == STATUS_VALUE) {
         play->is_waiting[play->asks++] = 1;
         play->waiting++;
@@ -209,6 +218,13 @@ static void answer(struct play *play, struct bytes bytes)
     if (answer.status == STATUS_VALUE && bytes.size == 0)
         answer.value = play->frames[0];
     link_server_answer(play->server, &to, &answer);
+}
+
+static void notify(struct play *play, unsigned what, struct bytes key)
+{
+    link_server_notify(
+        play->server,
+        &(struct notice){.kind = (enum notice_kind)(what & 3), .key = key, .proven = play->now});
 }
 
 /* Bytes of the input as a message: as they are, or as the records behind a header that continues
@@ -268,6 +284,9 @@ static bool act(struct play *play)
     case 4:
         link_server_lose(play->server, 0);
         break;
+    case 5:
+        notify(play, what >> 5, bytes);
+        break;
     default:
         talk(play);
     }
@@ -277,19 +296,23 @@ static bool act(struct play *play)
 static void try_links(struct bytes input)
 {
     struct play *play = memory_alloc(1, sizeof *play);
-    struct link_asker_settings asker = {.heartbeat = (input.data[0] & 1) != 0,
+    const unsigned settings = (unsigned char)input.data[0];
+    struct link_asker_settings asker = {.heartbeat = (settings & 1) != 0,
                                         .random = count_up,
                                         .owner = play,
                                         .on_answer = on_answer,
+                                        .on_notice = settings & 4 ? on_notice : NULL,
                                         .on_event = on_asker_event};
     struct link_server_settings server = {
         .owner = play, .on_ask = on_ask, .on_event = on_server_event};
-    play->input = input;
+    play->input = (struct bytes){input.data + 1, input.size - 1};
     make_frames(play->frames);
     play->asker = link_asker_create(&asker);
     play->server = link_server_create(&server);
+    if (settings & 4)
+        link_asker_watch(play->asker, 100 * MILLISECOND);
     talk(play);
-    if (input.data[0] & 2)
+    if (settings & 2)
         link_server_open(play->server);
     talk(play);
     while (act(play))
