@@ -1,6 +1,8 @@
 /* Owns the list of Redis's error codes that weir tells apart. */
 #include "stages/redis_fetcher/redis_answer.h"
 
+#include "common/entity_tag.h"
+
 struct bytes redis_answer_error_code(struct bytes text)
 {
     const char *end = text.size > 0 ? memchr(text.data, ' ', text.size) : NULL;
@@ -41,10 +43,11 @@ struct answer redis_answer_to_get(const struct redis_reply *reply)
     case REPLY_BULK:
         return (struct answer){.status = STATUS_VALUE,
                                .life_ms = MESSAGE_LIFE_UNBOUNDED,
+                               .tag = reply->value ? reply->tag : entity_tag_of(reply->text),
                                .bytes = reply->text,
                                .value = reply->value};
     case REPLY_NIL:
-        return (struct answer){.status = STATUS_NONE};
+        return (struct answer){.status = STATUS_NONE, .life_ms = MESSAGE_LIFE_UNBOUNDED};
     case REPLY_ERROR:
         return (struct answer){.status = status_of_error(reply->text)};
     case REPLY_SKIPPED: /* there is no room for it now */
@@ -53,6 +56,8 @@ struct answer redis_answer_to_get(const struct redis_reply *reply)
         return (struct answer){.status = STATUS_ORIGIN_ERROR};
     case REPLY_MORE:
     case REPLY_STATUS:
+    case REPLY_INTEGER:
+    case REPLY_ARRAY:
     case REPLY_OTHER:
     case REPLY_BROKEN:
         break;
