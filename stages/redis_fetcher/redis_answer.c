@@ -1,6 +1,8 @@
 /* Owns the list of Redis's error codes that weir tells apart. */
 #include "stages/redis_fetcher/redis_answer.h"
 
+#include "common/entity_tag.h"
+
 struct bytes redis_answer_error_code(struct bytes text)
 {
     const char *end = text.size > 0 ? memchr(text.data, ' ', text.size) : NULL;
@@ -41,10 +43,11 @@ struct answer redis_answer_to_get(const struct redis_reply *reply)
     case REPLY_BULK:
         return (struct answer){.status = STATUS_VALUE,
                                .life_ms = MESSAGE_LIFE_UNBOUNDED,
+                               .tag = reply->value ? reply->tag : entity_tag_of(reply->text),
                                .bytes = reply->text,
                                .value = reply->value};
     case REPLY_NIL:
-        return (struct answer){.status = STATUS_NONE};
+        return (struct answer){.status = STATUS_NONE, .life_ms = MESSAGE_LIFE_UNBOUNDED};
     case REPLY_ERROR:
         return (struct answer){.status = status_of_error(reply->text)};
     case REPLY_SKIPPED: /* there is no room for it now */
@@ -53,11 +56,45 @@ struct answer redis_answer_to_get(const struct redis_reply *reply)
         return (struct answer){.status = STATUS_ORIGIN_ERROR};
     case REPLY_MORE:
     case REPLY_STATUS:
+    case REPLY_INTEGER:
+    case REPLY_ARRAY:
     case REPLY_OTHER:
     case REPLY_BROKEN:
         break;
     }
     return (struct answer){.status = STATUS_ORIGIN_BROKEN};
+}
+
+bool redis_answer_to_pttl(const struct redis_reply *reply, uint32_t *life_ms)
+{
+    if (reply->kind != REPLY_INTEGER && reply->kind != REPLY_ERROR)
+        return false;
+    if (reply->kind == REPLY_ERROR || reply->number < -1)
+        *life_ms = 0;
+    else if (reply->number == -1)
+        *life_ms = MESSAGE_LIFE_UNBOUNDED;
+    else if (reply->number >= MESSAGE_LIFE_UNBOUNDED) /* seven weeks: less than it has will do */
+        *life_ms = MESSAGE_LIFE_UNBOUNDED - 1;
+    else
+        *life_ms = (uint32_t)reply->number;
+    return true;
+}
+
+bool redis_answer_to_info(const struct redis_reply *reply, char run_id[REDIS_RUN_ID])
+{
+    static const char field[] = "\nrun_id:";
+    const char *found = NULL;
+
+    if (reply->kind == REPLY_BULK && !reply->value)
+        found = memmem(reply->text.data, reply->text.size, field, strlen(field));
+    if (!found)
+        return false;
+    found += strlen(field);
+    if (reply->text.data + reply->text.size - found < REDIS_RUN_ID - 1)
+        return false;
+    memcpy(run_id, found, REDIS_RUN_ID - 1);
+    run_id[REDIS_RUN_ID - 1] = '\0';
+    return true;
 }
 
 bool redis_answer_is_pong(const struct redis_reply *reply)

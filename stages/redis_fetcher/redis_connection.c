@@ -5,17 +5,17 @@
 #include "common/check.h"
 #include "common/memory.h"
 #include "stages/redis_fetcher/redis_command.h"
+#include "stages/redis_fetcher/redis_feed.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- commands ---- */
 
-static uint64_t send_command(struct redis_connection *connection, enum redis_command_kind kind,
-                             struct redis_ask *ask, const struct bytes *words, size_t count)
+/* What has just been appended to `out`, `size` bytes of it, is a command. Returns its number. */
+static uint64_t push_command(struct redis_connection *connection, enum redis_command_kind kind,
+                             struct redis_ask *ask, size_t size)
 {
-    size_t size = redis_command_append(&connection->out, words, count);
-
     connection->formatted += size;
     if (redis_queue_size(&connection->queue) == 0)
         connection->last_byte = redis_connection_mono(connection);
@@ -24,15 +24,23 @@ static uint64_t send_command(struct redis_connection *connection, enum redis_com
         (struct redis_command){.kind = kind, .size = (uint32_t)size, .ask = ask});
 }
 
-static void send_ping(struct redis_connection *connection)
+void redis_connection_send(struct redis_connection *connection, enum redis_command_kind kind,
+                           const struct bytes *words, size_t count)
 {
-    send_command(connection, COMMAND_PING, NULL, (struct bytes[]){bytes_of_text("PING")}, 1);
+    push_command(connection, kind, NULL, redis_command_append(&connection->out, words, count));
+}
+
+void redis_connection_send_ping(struct redis_connection *connection)
+{
     connection->awaits_pong = true;
+    connection->pinged = redis_connection_mono(connection);
+    redis_connection_send(connection, COMMAND_PING, (struct bytes[]){bytes_of_text("PING")}, 1);
 }
 
 static void send_greeting(struct redis_connection *connection)
 {
-    const struct redis_url *url = connection->setup->url;
+    const struct redis_connection_setup *setup = connection->setup;
+    const struct redis_url *url = setup->url;
     struct bytes words[3];
     size_t count = 0;
 
@@ -41,15 +49,23 @@ static void send_greeting(struct redis_connection *connection)
         if (url->user)
             words[count++] = bytes_of_text(url->user);
         words[count++] = bytes_of_text(url->password);
-        send_command(connection, COMMAND_AUTH, NULL, words, count);
+        redis_connection_send(connection, COMMAND_AUTH, words, count);
     }
     /* A new connection is in database 0, and its user need not have the right to SELECT. */
     if (strcmp(url->database, "0") != 0) {
         words[0] = bytes_of_text("SELECT");
         words[1] = bytes_of_text(url->database);
-        send_command(connection, COMMAND_SELECT, NULL, words, 2);
+        redis_connection_send(connection, COMMAND_SELECT, words, 2);
     }
-    send_ping(connection);
+    if (setup->compares) {
+        words[0] = bytes_of_text("INFO");
+        words[1] = bytes_of_text("server");
+        redis_connection_send(connection, COMMAND_INFO, words, 2);
+    }
+    if (setup->feed)
+        redis_feed_greet(connection);
+    else
+        redis_connection_send_ping(connection);
 }
 
 /* ---- up and down ---- */
@@ -100,29 +116,52 @@ void redis_connection_lose(struct redis_connection *connection, enum loss loss, 
         redis_connection_is_open(connection) ? redis_socket_sent(connection->socket) : 0;
     int64_t pause = redis_retry_pause(&connection->retry, was_up ? now - connection->up_since : 0);
     bool is_news = redis_retry_is_news(&connection->retry, reason);
+    const char *event = connection->setup->feed
+                            ? was_up ? "no longer watching for changes" : "cannot watch for changes"
+                        : was_up ? "connection lost"
+                                 : "cannot connect";
 
-    say(connection, is_news ? LOG_WARN : LOG_DEBUG, was_up ? "connection lost" : "cannot connect",
-        reason, pause);
+    say(connection, is_news ? LOG_WARN : LOG_DEBUG, event, reason, pause);
     connection->state = CONNECTION_WAITING;
     connection->has_tried = true;
     connection->is_delayed = false;
     connection->awaits_pong = false;
+    connection->run_id[0] = '\0';
     connection->due = now + pause;
     connection->formatted = 0;
     connection->out.size = 0;
     connection->setup->counters->reconnects++;
     redis_socket_close(&connection->socket);
     redis_reply_destroy_reader(&connection->reader);
+    redis_connection_drop_held(connection);
+    if (connection->setup->feed)
+        redis_feed_lose(connection->setup->feed);
     hand_back(connection, loss, sent);
 }
 
-void redis_connection_become_up(struct redis_connection *connection)
+static void become_up(struct redis_connection *connection)
 {
     connection->state = CONNECTION_UP;
     connection->has_tried = true;
     connection->up_since = redis_connection_mono(connection);
     redis_retry_is_news(&connection->retry, "");
-    say(connection, LOG_INFO, "connected", NULL, 0);
+    say(connection, LOG_INFO, connection->setup->feed ? "watching for changes" : "connected", NULL,
+        0);
+}
+
+void redis_connection_take_pong(struct redis_connection *connection)
+{
+    connection->awaits_pong = false;
+    if (connection->state == CONNECTION_GREETING)
+        become_up(connection);
+    connection->due = redis_connection_mono(connection) + connection->setup->ping;
+}
+
+void redis_connection_compare(struct redis_connection *connection,
+                              const struct redis_connection *reached)
+{
+    if (connection->run_id[0] && strcmp(connection->run_id, reached->run_id) != 0)
+        redis_connection_lose(connection, LOSS_ENDED, "another Redis has taken its place");
 }
 
 /* ---- what the socket says ---- */
@@ -212,6 +251,8 @@ void redis_connection_destroy(struct redis_connection **connection)
     redis_queue_fini(&gone->queue);
     redis_socket_close(&gone->socket);
     redis_reply_destroy_reader(&gone->reader);
+    redis_connection_drop_held(gone);
+    buffer_fini(&gone->held_bytes);
     buffer_fini(&gone->out);
     free(gone);
 }
@@ -245,11 +286,17 @@ bool redis_connection_has_room(const struct redis_connection *connection, size_t
 
 void redis_connection_ask(struct redis_connection *connection, struct redis_ask *ask)
 {
-    struct bytes words[] = {bytes_of_text("GET"), {ask->key, ask->key_size}};
+    struct bytes get[] = {bytes_of_text("GET"), {ask->key, ask->key_size}};
+    struct bytes pttl[] = {bytes_of_text("PTTL"), {ask->key, ask->key_size}};
+    bool asks_life = connection->setup->asks_life;
+    size_t size;
 
     CHECK(redis_connection_has_room(connection, ask->key_size));
     ask->connection = connection;
-    ask->number = send_command(connection, COMMAND_GET, ask, words, 2);
+    size = redis_command_append(&connection->out, get, 2);
+    if (asks_life)
+        size += redis_command_append(&connection->out, pttl, 2);
+    ask->number = push_command(connection, asks_life ? COMMAND_GET_PTTL : COMMAND_GET, ask, size);
     ask->end = connection->formatted;
     connection->setup->counters->fetches++;
 }
@@ -269,7 +316,7 @@ void redis_connection_forget(struct redis_ask *ask)
 static const char *end_open_turn(struct redis_connection *connection, int64_t now)
 {
     if (connection->state == CONNECTION_UP && !connection->awaits_pong && now >= connection->due)
-        send_ping(connection);
+        redis_connection_send_ping(connection);
     return redis_socket_end_turn(connection->socket, &connection->out);
 }
 

@@ -5,9 +5,13 @@
  *
  * It is up once Redis has answered PING, behind AUTH and SELECT where they are needed. Commands are
  * gathered during a turn and leave in one write at its end; replies come in the order of the
- * commands. While the oldest command is unanswered and `timeout` passes without a byte, the
+ * commands. Where the life of a key is asked for too, an answer waits for that reply, the next
+ * one. While the oldest command is unanswered and `timeout` passes without a byte, the
  * connection is closed, because a late reply must never answer another GET. A PING every
  * CONNECTION_PING finds out whether a quiet connection is alive.
+ *
+ * One connection is unlike the others: where changes are watched for it carries no GETs but what
+ * Redis announces (redis_feed.h).
  *
  * What a connection does not decide is what becomes of the GETs of a lost or slow one: its hooks
  * hand them back. */
@@ -25,7 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONNECTION_PING     (1 * SECOND)       /* between two */
+#define CONNECTION_PING     (1 * SECOND)       /* between two, at most */
 #define CONNECTION_PATIENCE (2 * SECOND)       /* for an address to be reached */
 #define CONNECTION_COMMANDS 16384              /* unanswered, at most */
 #define CONNECTION_BYTES    (16 * 1024 * 1024) /* of unanswered commands, at most */
@@ -33,6 +37,7 @@
 
 struct uv_loop_s;
 struct redis_connection;
+struct redis_feed;
 
 /* One GET that somebody waits for. Made and freed by the stage; while it is asked, the connection
  * holds it. */
@@ -59,6 +64,9 @@ struct redis_connection_hooks {
 
     /* A large reply is being received in front of this one's: the stage may move it. */
     void (*on_delayed)(void *owner, struct redis_ask *ask);
+
+    /* It has found out which Redis it has reached, on its way up: where `compares`. */
+    void (*on_reached)(void *owner, struct redis_connection *connection);
 };
 
 struct redis_counters {
@@ -73,6 +81,10 @@ struct redis_counters {
 struct redis_connection_setup {
     const struct redis_url *url;
     int64_t timeout;               /* ns */
+    int64_t ping;                  /* ns: from a PONG to the next PING */
+    bool asks_life;                /* PTTL behind each GET */
+    bool compares;                 /* asks Redis which one it is */
+    struct redis_feed *feed;       /* it carries what Redis announces; NULL: it carries GETs */
     struct value_account *account; /* of the values on their way */
     struct uv_loop_s *loop;
     struct clock *clock;
@@ -97,6 +109,11 @@ bool redis_connection_has_tried(const struct redis_connection *connection);
 
 /* Whether a large reply is being received. */
 bool redis_connection_is_delayed(const struct redis_connection *connection);
+
+/* Ends it where it has reached another Redis than `reached`, which has found out later and so knows
+ * better which one is behind the address. */
+void redis_connection_compare(struct redis_connection *connection,
+                              const struct redis_connection *reached);
 
 /* How many commands are unanswered. */
 size_t redis_connection_load(const struct redis_connection *connection);

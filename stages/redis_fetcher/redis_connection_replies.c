@@ -1,38 +1,86 @@
 /* Owns what a connection makes of the replies: to the stage's GETs and to its own commands. */
-#include "stages/redis_fetcher/redis_answer.h"
 #include "stages/redis_fetcher/redis_connection_inner.h"
+#include "stages/redis_fetcher/redis_feed.h"
 
 #include <stdio.h>
 
-#define NOT_THE_PROTOCOL "it does not keep to the Redis protocol"
-
-static void take_reply_to_get(struct redis_connection *connection, const struct redis_reply *reply)
+/* The oldest command has been replied to as a whole. */
+static void give_answer(struct redis_connection *connection, const struct answer *answer)
 {
     const struct redis_connection_setup *setup = connection->setup;
+    struct redis_ask *ask = redis_queue_pop(&connection->queue).ask;
+
+    if (!ask) {
+        setup->counters->late++;
+        return;
+    }
+    setup->counters->refused += answer->status == STATUS_BUSY;
+    ask->connection = NULL;
+    setup->hooks->on_answer(setup->owner, ask, answer);
+}
+
+void redis_connection_drop_held(struct redis_connection *connection)
+{
+    connection->holds = false;
+    value_release(&connection->held.value);
+    connection->held_bytes.size = 0;
+}
+
+/* The reply's bytes are gone with the next one: they are copied, a value is shared. */
+static void hold(struct redis_connection *connection, const struct answer *answer)
+{
+    connection->holds = true;
+    connection->held = *answer;
+    if (answer->value)
+        value_share(answer->value);
+    buffer_append(&connection->held_bytes, answer->bytes.data, answer->bytes.size);
+    connection->held.bytes = buffer_bytes(&connection->held_bytes);
+}
+
+static void take_reply_to_get(struct redis_connection *connection, const struct redis_reply *reply,
+                              enum redis_command_kind kind)
+{
     struct answer answer = redis_answer_to_get(reply);
-    struct redis_ask *ask;
 
     if (answer.status == STATUS_ORIGIN_BROKEN) {
         redis_connection_lose(connection, LOSS_BROKEN, NOT_THE_PROTOCOL);
         return;
     }
-    ask = redis_queue_pop(&connection->queue).ask;
-    setup->counters->errors += reply->kind == REPLY_ERROR;
-    if (!ask) {
-        setup->counters->late++;
+    connection->setup->counters->errors += reply->kind == REPLY_ERROR;
+    if (kind == COMMAND_GET_PTTL)
+        hold(connection, &answer);
+    else
+        give_answer(connection, &answer);
+}
+
+static void take_reply_to_pttl(struct redis_connection *connection, const struct redis_reply *reply)
+{
+    struct answer *held = &connection->held;
+    uint32_t life_ms;
+
+    if (!redis_answer_to_pttl(reply, &life_ms)) {
+        redis_connection_lose(connection, LOSS_BROKEN, NOT_THE_PROTOCOL);
         return;
     }
-    setup->counters->refused += reply->kind == REPLY_SKIPPED;
-    ask->connection = NULL;
-    setup->hooks->on_answer(setup->owner, ask, &answer);
+    if (held->status == STATUS_VALUE) {
+        held->life_ms = life_ms;
+        connection->setup->counters->errors += reply->kind == REPLY_ERROR;
+    }
+    give_answer(connection, held);
+    redis_connection_drop_held(connection);
 }
 
 /* Of an error to AUTH only the code is shown: Redis may repeat the arguments of a command that it
  * does not know. */
-static void lose_refused(struct redis_connection *connection, enum redis_command_kind kind,
-                         struct bytes text)
+void redis_connection_lose_refused(struct redis_connection *connection,
+                                   enum redis_command_kind kind, struct bytes text)
 {
-    static const char *const names[] = {"AUTH", "SELECT", "PING"};
+    static const char *const names[] = {
+        [COMMAND_AUTH] = "AUTH",           [COMMAND_SELECT] = "SELECT",
+        [COMMAND_INFO] = "INFO",           [COMMAND_PING] = "PING",
+        [COMMAND_CLIENT_ID] = "CLIENT ID", [COMMAND_TRACKING] = "CLIENT TRACKING",
+        [COMMAND_SUBSCRIBE] = "SUBSCRIBE",
+    };
     struct bytes shown = kind == COMMAND_AUTH ? redis_answer_error_code(text) : text;
     char reason[160];
 
@@ -41,32 +89,67 @@ static void lose_refused(struct redis_connection *connection, enum redis_command
     redis_connection_lose(connection, LOSS_ENDED, reason);
 }
 
-/* AUTH, SELECT, PING. */
+static bool is_fine(struct redis_connection *connection, enum redis_command_kind kind,
+                    const struct redis_reply *reply)
+{
+    switch (kind) {
+    case COMMAND_AUTH:
+    case COMMAND_SELECT:
+    case COMMAND_TRACKING:
+        return reply->kind == REPLY_STATUS;
+    case COMMAND_INFO:
+        return redis_answer_to_info(reply, connection->run_id);
+    case COMMAND_PING:
+        return !connection->setup->feed && redis_answer_is_pong(reply);
+    case COMMAND_CLIENT_ID:
+        return reply->kind == REPLY_INTEGER;
+    case COMMAND_SUBSCRIBE: /* answered by what the feed takes */
+    case COMMAND_GET:
+    case COMMAND_GET_PTTL:
+        break;
+    }
+    return false;
+}
+
+/* To all but GETs. */
 static void take_reply_to_us(struct redis_connection *connection, const struct redis_reply *reply)
 {
+    const struct redis_connection_setup *setup = connection->setup;
     enum redis_command_kind kind = redis_queue_pop(&connection->queue).kind;
-    bool is_fine = kind == COMMAND_PING ? redis_answer_is_pong(reply) : reply->kind == REPLY_STATUS;
 
-    if (is_fine && kind == COMMAND_PING) {
-        connection->awaits_pong = false;
-        if (connection->state == CONNECTION_GREETING)
-            redis_connection_become_up(connection);
-        connection->due = redis_connection_mono(connection) + CONNECTION_PING;
-    } else if (!is_fine && reply->kind == REPLY_ERROR) {
-        lose_refused(connection, kind, reply->text);
-    } else if (!is_fine) { /* no GET is to blame */
-        redis_connection_lose(connection, LOSS_ENDED, NOT_THE_PROTOCOL);
+    if (!is_fine(connection, kind, reply)) {
+        if (reply->kind == REPLY_ERROR)
+            redis_connection_lose_refused(connection, kind, reply->text);
+        else /* no GET is to blame */
+            redis_connection_lose(connection, LOSS_ENDED, NOT_THE_PROTOCOL);
+    } else if (kind == COMMAND_PING) {
+        redis_connection_take_pong(connection);
+    } else if (kind == COMMAND_INFO) {
+        setup->hooks->on_reached(setup->owner, connection);
+    } else if (kind == COMMAND_CLIENT_ID) {
+        redis_feed_track(connection, reply->number);
     }
 }
 
 static void take_reply(struct redis_connection *connection, const struct redis_reply *reply)
 {
     struct redis_queue *queue = &connection->queue;
+    struct redis_feed *feed = connection->setup->feed;
+    enum redis_command_kind kind;
 
-    if (redis_queue_size(queue) == 0)
+    if (feed && redis_feed_wants(feed, reply)) {
+        redis_feed_take(connection, reply);
+        return;
+    }
+    if (redis_queue_size(queue) == 0) {
         redis_connection_lose(connection, LOSS_BROKEN, NOT_THE_PROTOCOL);
-    else if (redis_queue_at(queue, queue->first)->kind == COMMAND_GET)
-        take_reply_to_get(connection, reply);
+        return;
+    }
+    kind = redis_queue_at(queue, queue->first)->kind;
+    if (connection->holds)
+        take_reply_to_pttl(connection, reply);
+    else if (kind == COMMAND_GET || kind == COMMAND_GET_PTTL)
+        take_reply_to_get(connection, reply, kind);
     else
         take_reply_to_us(connection, reply);
 }

@@ -17,17 +17,19 @@
 
 #include "common/check.h"
 #include "common/memory.h"
-#include "common/password.h"
-#include "common/text.h"
 #include "stages/redis_fetcher/redis_connection.h"
+#include "stages/redis_fetcher/redis_feed.h"
 #include "stages/redis_fetcher/redis_large.h"
+#include "stages/redis_fetcher/redis_settings.h"
 
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_CONNECTIONS 64
+/* How long the control connection may be silent: as long as the others at least, for what only
+ * comes late drops nothing, and otherwise as long as an answer may be stale, within reason. */
+#define MOST_SILENCE (5 * SECOND)
 
 struct redis_fetcher {
     struct serve_port *serves;
@@ -42,7 +44,12 @@ struct redis_fetcher {
     struct wheel wheel;
     struct redis_large large;
     size_t connection_count;
-    struct redis_connection *connections[MAX_CONNECTIONS];
+    struct redis_connection *connections[SETTINGS_MAX_CONNECTIONS];
+
+    struct redis_connection *control; /* carries the feed; NULL: changes are not watched for */
+    struct redis_connection_setup control_setup;
+    struct redis_feed feed;
+    struct value_account *feed_account; /* of the keys that it announces */
 };
 
 /* ---- one GET ---- */
@@ -135,60 +142,19 @@ static void on_delayed(void *owner, struct redis_ask *ask)
     move(owner, ask);
 }
 
+/* All connections lead to the same Redis, or what is announced on one says nothing of what is read
+ * on the others. */
+static void on_reached(void *owner, struct redis_connection *reached)
+{
+    struct redis_fetcher *fetcher = owner;
+
+    for (size_t i = 0; i < fetcher->connection_count; i++)
+        redis_connection_compare(fetcher->connections[i], reached);
+    redis_connection_compare(fetcher->control, reached);
+}
+
 static const struct redis_connection_hooks connection_hooks = {
-    .on_answer = on_answer, .on_lost = on_lost, .on_delayed = on_delayed};
-
-/* ---- settings ---- */
-
-static bool check_connections(const char *text, struct error *error)
-{
-    int64_t count;
-
-    if (text_parse_count(text, &count) && count <= MAX_CONNECTIONS)
-        return true;
-    return error_set(error, "must be a number from 1 to %d", MAX_CONNECTIONS);
-}
-
-static const struct setting_spec settings[] = {
-    {.name = "url",
-     .type = SETTING_TEXT,
-     .preset = "redis://127.0.0.1:6379/0",
-     .check = redis_url_check,
-     .conceal = redis_url_conceal},
-    {.name = "password_file", .type = SETTING_TEXT},
-    {.name = "connections", .type = SETTING_COUNT, .preset = "2", .check = check_connections},
-    {.name = "timeout", .type = SETTING_DURATION, .preset = "500ms"},
-    {.name = "max_bytes", .type = SETTING_SIZE, .preset = "1GiB"},
-    {.name = NULL},
-};
-
-/* The file takes the place of a password in the URL. */
-static bool read_password(struct redis_url *url, const char *path, struct error *error)
-{
-    struct error reason;
-    char *password = password_read(path, &reason);
-
-    if (!password)
-        return error_set(error, "password_file: %s", reason.text);
-    free(url->password);
-    url->password = password;
-    return true;
-}
-
-static bool read_settings(struct redis_fetcher *fetcher, const struct settings *given,
-                          struct error *error)
-{
-    const char *password_file = settings_text(given, "password_file");
-    struct error reason;
-
-    if (!redis_url_parse(&fetcher->url, settings_text(given, "url"), &reason))
-        return error_set(error, "url: %s", reason.text);
-    if (password_file && !read_password(&fetcher->url, password_file, error))
-        return false;
-    if (fetcher->url.user && !fetcher->url.password)
-        return error_set(error, "url: names a user, and no password is given");
-    return true;
-}
+    .on_answer = on_answer, .on_lost = on_lost, .on_delayed = on_delayed, .on_reached = on_reached};
 
 /* ---- the hooks ---- */
 
@@ -201,9 +167,27 @@ static void destroy(void **stage)
     *stage = NULL;
     for (size_t i = 0; i < fetcher->connection_count; i++)
         redis_connection_destroy(&fetcher->connections[i]);
+    redis_connection_destroy(&fetcher->control);
+    value_account_abandon(&fetcher->feed_account);
     value_account_abandon(&fetcher->account);
     redis_url_fini(&fetcher->url);
     free(fetcher);
+}
+
+/* The connection on which Redis announces changes. */
+static void watch(struct redis_fetcher *fetcher, const struct settings *given)
+{
+    int64_t staleness = settings_number(given, "max_staleness");
+    int64_t silence = clock_earlier(staleness, MOST_SILENCE);
+
+    redis_feed_init(&fetcher->feed, fetcher->serves, settings_list(given, "invalidation.prefixes"));
+    fetcher->control_setup = fetcher->setup;
+    fetcher->control_setup.feed = &fetcher->feed;
+    fetcher->control_setup.account = fetcher->feed_account;
+    fetcher->control_setup.ping = clock_earlier(staleness / 4, CONNECTION_PING);
+    if (fetcher->setup.timeout < silence)
+        fetcher->control_setup.timeout = silence;
+    fetcher->control = redis_connection_create(&fetcher->control_setup, fetcher->connection_count);
 }
 
 static void *create(const struct stage_setup *setup, struct error *error)
@@ -211,10 +195,12 @@ static void *create(const struct stage_setup *setup, struct error *error)
     struct redis_fetcher *fetcher = memory_alloc(1, sizeof(*fetcher));
     void *stage = fetcher;
     size_t count = (size_t)settings_number(setup->settings, "connections");
+    bool watches = settings_text(setup->settings, "invalidation.mode") != NULL;
 
     CHECK(setup->loop);
     fetcher->account = value_account_create((size_t)settings_number(setup->settings, "max_bytes"));
-    if (sodium_init() < 0 || !read_settings(fetcher, setup->settings, error)) {
+    fetcher->feed_account = value_account_create(FEED_BYTES);
+    if (sodium_init() < 0 || !redis_settings_read_url(setup->settings, &fetcher->url, error)) {
         destroy(&stage);
         return NULL;
     }
@@ -223,6 +209,9 @@ static void *create(const struct stage_setup *setup, struct error *error)
     fetcher->setup = (struct redis_connection_setup){
         .url = &fetcher->url,
         .timeout = settings_number(setup->settings, "timeout"),
+        .ping = CONNECTION_PING,
+        .asks_life = watches || settings_number(setup->settings, "respect_ttl") != 0,
+        .compares = watches,
         .account = fetcher->account,
         .loop = setup->loop,
         .clock = setup->clock,
@@ -239,6 +228,8 @@ static void *create(const struct stage_setup *setup, struct error *error)
             redis_connection_create(&fetcher->setup, fetcher->connection_count);
         fetcher->connection_count++;
     }
+    if (watches)
+        watch(fetcher, setup->settings);
     return fetcher;
 }
 
@@ -303,6 +294,8 @@ static int64_t on_turn(void *stage, struct moment now)
         for (size_t i = 0; i < fetcher->connection_count; i++)
             wake =
                 clock_earlier(wake, redis_connection_end_turn(fetcher->connections[i], now.mono));
+        if (fetcher->control)
+            wake = clock_earlier(wake, redis_connection_end_turn(fetcher->control, now.mono));
     } while (moved != fetcher->moved);
     return wake;
 }
@@ -316,12 +309,28 @@ static size_t count_up(const struct redis_fetcher *fetcher)
     return count;
 }
 
+static void measure_feed(const struct redis_fetcher *fetcher, int64_t now, struct metrics *metrics)
+{
+    const struct redis_feed *feed = &fetcher->feed;
+
+    metrics_counter(metrics, "weir_redis_invalidations_total",
+                    "Changes that Redis announced: keys, and all keys at once.", NULL,
+                    feed->invalidations);
+    metrics_counter(metrics, "weir_redis_epochs_total",
+                    "Times that changes may have been missed, the first connection among them.",
+                    NULL, feed->losses);
+    metrics_gauge(metrics, "weir_redis_control_up", "Whether Redis announces changes.", NULL,
+                  redis_connection_is_up(fetcher->control));
+    metrics_gauge(metrics, "weir_redis_proof_age_milliseconds",
+                  "Since when changes may have been missed; -1: nothing is known.", NULL,
+                  feed->proven == NEVER ? -1 : (now - feed->proven) / MILLISECOND);
+}
+
 static void measure(void *stage, struct moment now, struct metrics *metrics)
 {
     struct redis_fetcher *fetcher = stage;
     const struct redis_counters *counters = &fetcher->counters;
 
-    (void)now;
     metrics_counter(metrics, "weir_redis_fetches_total", "GETs sent to Redis.", NULL,
                     counters->fetches);
     metrics_counter(metrics, "weir_redis_retried_total", "GETs sent again on another connection.",
@@ -345,6 +354,8 @@ static void measure(void *stage, struct moment now, struct metrics *metrics)
                   (int64_t)atomic_load(&fetcher->account->bytes));
     metrics_gauge(metrics, "weir_redis_in_flight", "GETs that wait for Redis.", NULL,
                   (int64_t)fetcher->asks);
+    if (fetcher->control)
+        measure_feed(fetcher, now.mono, metrics);
 }
 
 static const char *unready(void *stage, struct moment now)
@@ -362,7 +373,7 @@ static bool is_drained(void *stage)
 }
 
 const struct stage_kind redis_fetcher_kind = {
-    .spec = {.name = "redis-fetcher", .settings = settings, .serves = true},
+    .spec = {.name = "redis-fetcher", .settings = redis_settings, .serves = true},
     .create = create,
     .is_settled = is_settled,
     .on_ask = on_ask,

@@ -8,7 +8,17 @@
 
 struct redis_ask;
 
-enum redis_command_kind { COMMAND_AUTH, COMMAND_SELECT, COMMAND_PING, COMMAND_GET };
+enum redis_command_kind {
+    COMMAND_AUTH,
+    COMMAND_SELECT,
+    COMMAND_INFO,
+    COMMAND_PING,
+    COMMAND_GET,
+    COMMAND_GET_PTTL, /* a GET and, right behind it, a PTTL: two replies */
+    COMMAND_CLIENT_ID,
+    COMMAND_TRACKING,
+    COMMAND_SUBSCRIBE
+};
 
 struct redis_command {
     enum redis_command_kind kind;

@@ -2,6 +2,7 @@
  * the thread of its fetcher, and never touches the socket. */
 #include "stages/redis_fetcher/redis_reply.h"
 
+#include "common/entity_tag.h"
 #include "common/memory.h"
 #include "common/message.h"
 
@@ -31,9 +32,10 @@ struct redis_reader {
     char input[INPUT_SIZE];
     size_t begin, end; /* of what is in `input` and not yet handed over */
 
-    struct value *value; /* READER_LARGE, READER_TAIL: NULL when it is skipped */
-    size_t missing;      /* READER_LARGE: bytes */
-    bool is_huge;        /* it is larger than a value may be, and skipped */
+    struct value *value;    /* READER_LARGE, READER_TAIL: NULL when it is skipped */
+    size_t missing;         /* READER_LARGE: bytes */
+    bool is_huge;           /* it is larger than a value may be, and skipped */
+    struct entity_tag *tag; /* of what has been received of it */
 
     redisReader *hiredis;
     redisReplyObjectFunctions functions;
@@ -42,7 +44,8 @@ struct redis_reader {
     char text[128];           /* of it: a code and a sentence; cut, for a person only reads it */
 };
 
-/* ---- what hiredis reports: only the reply itself matters, not what an array holds ---- */
+/* ---- what hiredis reports: only the reply itself matters, not what a map holds, which some
+ * versions of it know ---- */
 
 static void *on_string(const redisReadTask *task, char *text, size_t size)
 {
@@ -72,8 +75,13 @@ static void *on_array(const redisReadTask *task, int elements)
 
 static void *on_integer(const redisReadTask *task, long long integer)
 {
-    (void)integer;
-    return task->privdata;
+    struct redis_reader *reader = task->privdata;
+
+    if (task->parent == NULL) {
+        reader->other.kind = REPLY_INTEGER;
+        reader->other.number = integer;
+    }
+    return reader;
 }
 
 static void *on_nil(const redisReadTask *task)
@@ -100,6 +108,7 @@ struct redis_reader *redis_reply_create_reader(struct value_account *account)
         return NULL;
     }
     reader->hiredis->privdata = reader;
+    reader->tag = entity_tag_create();
     return reader;
 }
 
@@ -109,6 +118,7 @@ void redis_reply_destroy_reader(struct redis_reader **reader)
         return;
     redisReaderFree((*reader)->hiredis);
     value_release(&(*reader)->value);
+    entity_tag_destroy(&(*reader)->tag);
     free(*reader);
     *reader = NULL;
 }
@@ -141,10 +151,14 @@ char *redis_reply_room(struct redis_reader *reader, size_t *size)
 
 void redis_reply_receive(struct redis_reader *reader, size_t size)
 {
+    size_t room;
+
     if (reader->state != READER_LARGE) {
         reader->end += size;
         return;
     }
+    if (reader->value)
+        entity_tag_add(reader->tag, (struct bytes){redis_reply_room(reader, &room), size});
     /* What is skipped has been put into the input, and is overwritten there. */
     reader->missing -= size;
     if (reader->missing == 0)
@@ -184,6 +198,8 @@ static enum redis_reply_kind finish_large(struct redis_reader *reader, struct re
     reader->begin += 2;
     reader->state = READER_BETWEEN;
     set_reply(reply, reader->is_huge ? REPLY_HUGE : reader->value ? REPLY_BULK : REPLY_SKIPPED);
+    if (reader->value)
+        reply->tag = entity_tag_end(reader->tag);
     reply->value = reader->value;
     reader->value = NULL;
     return reply->kind;
@@ -196,8 +212,11 @@ static enum redis_reply_kind begin_large(struct redis_reader *reader, struct red
 
     reader->is_huge = size > MESSAGE_MAX_VALUE;
     reader->value = reader->is_huge ? NULL : value_create_for(size, reader->account);
-    if (reader->value)
+    if (reader->value) {
         memcpy(value_writable(reader->value), reader->input + reader->begin, here);
+        entity_tag_begin(reader->tag);
+        entity_tag_add(reader->tag, (struct bytes){reader->input + reader->begin, here});
+    }
     reader->begin += here;
     reader->missing = size - here;
     reader->state = reader->missing > 0 ? READER_LARGE : READER_TAIL;
@@ -207,8 +226,8 @@ static enum redis_reply_kind begin_large(struct redis_reader *reader, struct red
     return set_reply(reply, REPLY_MORE);
 }
 
-/* Reads "$<size>\r\n" at the beginning of what is available. REPLY_BULK: it is whole, `*header`
- * bytes long. */
+/* Reads "$<size>\r\n", or "*<size>\r\n", at the beginning of what is available. REPLY_BULK: it is
+ * whole, `*header` bytes long. */
 static enum redis_reply_kind read_header(const struct redis_reader *reader, size_t *header,
                                          size_t *size)
 {
@@ -254,6 +273,21 @@ static enum redis_reply_kind next_bulk(struct redis_reader *reader, struct redis
     return REPLY_BULK;
 }
 
+static enum redis_reply_kind next_array(struct redis_reader *reader, struct redis_reply *reply)
+{
+    size_t header, count;
+    enum redis_reply_kind kind = read_header(reader, &header, &count);
+
+    if (kind == REPLY_BROKEN)
+        return set_broken(reader, reply);
+    if (kind == REPLY_MORE)
+        return set_reply(reply, REPLY_MORE);
+    reader->begin += header;
+    set_reply(reply, REPLY_ARRAY);
+    reply->number = (int64_t)count;
+    return REPLY_ARRAY;
+}
+
 /* A reply ends with a line feed. So hiredis is given no more than up to the next one at a time, and
  * never sees the beginning of another reply. */
 static enum redis_reply_kind next_other(struct redis_reader *reader, struct redis_reply *reply)
@@ -271,7 +305,7 @@ static enum redis_reply_kind next_other(struct redis_reader *reader, struct redi
             redisReaderGetReply(reader->hiredis, &object) != REDIS_OK)
             return set_broken(reader, reply);
         if (object) {
-            /* It does not look at what stands behind a bulk string in an array. */
+            /* It does not look at what stands behind a bulk string in a map. */
             if (!feed || reader->hiredis->pos != reader->hiredis->len)
                 return set_broken(reader, reply);
             reader->state = READER_BETWEEN;
@@ -286,8 +320,11 @@ enum redis_reply_kind redis_reply_next(struct redis_reader *reader, struct redis
 {
     if (reader->state == READER_BETWEEN && available(reader) > 0) {
         const char *text = reader->input + reader->begin;
-        if (text[0] == '$' && (available(reader) == 1 || text[1] != '-'))
+        bool is_nil = available(reader) > 1 && text[1] == '-';
+        if (text[0] == '$' && !is_nil)
             return next_bulk(reader, reply);
+        if (text[0] == '*' && !is_nil)
+            return next_array(reader, reply);
         reader->state = READER_OTHER;
         reader->gathered = 0;
         reader->other = (struct redis_reply){.kind = REPLY_OTHER};

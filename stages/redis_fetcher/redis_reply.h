@@ -2,8 +2,9 @@
  *
  * A bulk string, which is what GET is answered, is read here: a small one is handed over where it
  * lies in the input, one of VALUE_BY_REFERENCE or more is received straight into the value that
- * will be passed on. All else is read by hiredis, whose reader would gather a bulk string of any
- * size and copy it. This is the only code that knows hiredis. */
+ * will be passed on. An array is handed over as its length, and its items follow one by one, as if
+ * they stood alone: so one of any length takes no memory. All else is read by hiredis, whose reader
+ * would gather a bulk string of any size and copy it. This is the only code that knows hiredis. */
 #ifndef WEIR_REDIS_REPLY_H
 #define WEIR_REDIS_REPLY_H
 
@@ -11,15 +12,18 @@
 #include "common/value.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
-/* What is not a bulk string may take so much at most, in bytes; it lies in memory until it is
- * whole. */
+/* What is neither a bulk string nor an array may take so much at most, in bytes; it lies in memory
+ * until it is whole. */
 #define REPLY_MAX_OTHER (64 * 1024)
 
 enum redis_reply_kind {
     REPLY_MORE,    /* not yet: the next bytes are needed */
     REPLY_BULK,    /* `value`, or `text` where it is small */
-    REPLY_NIL,     /* there is no such key */
+    REPLY_NIL,     /* there is no such key; no such array */
+    REPLY_INTEGER, /* `number` */
+    REPLY_ARRAY,   /* `number` items follow */
     REPLY_STATUS,  /* `text`: "OK" */
     REPLY_ERROR,   /* `text`: "WRONGTYPE Operation against …" */
     REPLY_OTHER,   /* whole, and of a kind that nothing we send is answered with */
@@ -30,14 +34,16 @@ enum redis_reply_kind {
 
 struct redis_reply {
     enum redis_reply_kind kind;
+    int64_t number;
     struct bytes text;   /* valid until the next call with this reader */
     struct value *value; /* the caller's reference, or NULL */
+    uint64_t tag;        /* of the bytes of `value`: entity_tag.h */
 };
 
 struct redis_reader;
 
-/* Values are created for `account`, which outlives the reader. NULL when the system has no memory
- * for one. */
+/* sodium_init has been called. Values are created for `account`, which outlives the reader. NULL
+ * when the system has no memory for one. */
 struct redis_reader *redis_reply_create_reader(struct value_account *account);
 void redis_reply_destroy_reader(struct redis_reader **reader);
 

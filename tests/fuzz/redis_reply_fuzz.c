@@ -35,7 +35,8 @@ static uint64_t read_all(const uint8_t *data, size_t size, size_t step)
         size -= part;
         while (redis_reply_next(reader, &reply) != REPLY_MORE) {
             CHECK(!reply.value || (reply.kind == REPLY_BULK && reply.text.size == 0));
-            sum = add_bytes(sum * 31 + reply.kind, reply.value ? reply.value->bytes : reply.text);
+            sum = add_bytes((sum * 31 + reply.kind) * 31 + (uint64_t)reply.number,
+                            reply.value ? reply.value->bytes : reply.text);
             value_release(&reply.value);
             if (reply.kind == REPLY_BROKEN)
                 break;

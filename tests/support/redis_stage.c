@@ -9,12 +9,36 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* ---- the stage and its neighbour ---- */
+
+static void note(struct serve_port *port, const struct notice *notice)
+{
+    struct redis_stage *stage = (struct redis_stage *)port;
+
+    switch (notice->kind) {
+    case NOTICE_KEY:
+        blob_append_text(&stage->events, "key ");
+        blob_append(&stage->events, notice->key.data, notice->key.size);
+        blob_append_text(&stage->events, "\n");
+        break;
+    case NOTICE_ALL:
+        blob_append_text(&stage->events, "all\n");
+        break;
+    case NOTICE_LOST:
+        blob_append_text(&stage->events, "lost\n");
+        break;
+    case NOTICE_PROVEN:
+        blob_append_format(&stage->events, "proven %d\n",
+                           (int)((stage->clock.now.mono - notice->proven) / MILLISECOND));
+        break;
+    }
+}
 
 static void gather(struct serve_port *port, const struct return_address *to,
                    const struct answer *answer)
@@ -24,6 +48,7 @@ static void gather(struct serve_port *port, const struct return_address *to,
 
     assert_true(to->id < MAX_ANSWERS);
     assert_int_equal(kept->status, STATUS_COUNT); /* answered once */
+    blob_append_format(&stage->events, "answer %d\n", (int)to->id);
     *kept = *answer;
     if (answer->value)
         value_share(kept->value);
@@ -71,7 +96,12 @@ static bool create_stage(struct redis_stage *stage, const struct redis_stage_opt
     set(stage, "url", options->url ? options->url : url, 0);
     set(stage, "password_file", options->password_file, 0);
     set(stage, "connections", NULL, options->connections ? options->connections : 1);
-    set(stage, "timeout", NULL, REDIS_STAGE_TIMEOUT);
+    set(stage, "timeout", NULL, options->timeout ? options->timeout : REDIS_STAGE_TIMEOUT);
+    set(stage, "respect_ttl", NULL, options->respect_ttl);
+    set(stage, "invalidation.mode", options->is_invalidated ? "broadcast" : NULL, 0);
+    set(stage, "invalidation.prefixes", options->prefixes, 0);
+    set(stage, "max_staleness", NULL, options->max_staleness ? options->max_staleness : SECOND);
+    stage->is_real = options->is_real;
     set(stage, "max_bytes", NULL, options->max_bytes ? options->max_bytes : INT64_MAX);
     stage->stage = redis_fetcher_kind.create(&setup, error);
     return stage->stage != NULL;
@@ -83,12 +113,14 @@ static struct redis_stage *prepare(void)
 
     if (!stage || pipe(stage->log_ends) != 0 || uv_loop_init(&stage->loop) != 0)
         trouble("no stage: %s", strerror(errno));
+    signal(SIGPIPE, SIG_IGN); /* as the host does */
     fcntl(stage->log_ends[0], F_SETFL, O_NONBLOCK);
     fcntl(stage->log_ends[1], F_SETFL, O_NONBLOCK);
     log_init(&stage->log, stage->log_ends[1], LOG_DEBUG, false);
     uv_timer_init(&stage->loop, &stage->tick);
     uv_timer_start(&stage->tick, on_tick, 1, 1);
     stage->port.answer = gather;
+    stage->port.notify = note;
     for (size_t i = 0; i < MAX_ANSWERS; i++)
         stage->answers[i].status = STATUS_COUNT;
     stage->clock = (struct clock){clock_now(), true};
@@ -143,6 +175,7 @@ void redis_stage_destroy(struct redis_stage **stage)
     close(gone->log_ends[0]);
     close(gone->log_ends[1]);
     blob_fini(&gone->logged);
+    blob_fini(&gone->events);
     temp_dir_destroy(&gone->directory);
     free(gone);
     *stage = NULL;
@@ -151,6 +184,8 @@ void redis_stage_destroy(struct redis_stage **stage)
 void redis_stage_turn(struct redis_stage *stage)
 {
     uv_run(&stage->loop, UV_RUN_ONCE);
+    if (stage->is_real)
+        stage->clock.now = clock_now();
     stage->wake = redis_fetcher_kind.on_turn(stage->stage, stage->clock.now);
 }
 
@@ -210,6 +245,41 @@ const struct answer *redis_stage_await(struct redis_stage *stage, uint64_t id)
 enum status redis_stage_await_status(struct redis_stage *stage, uint64_t id)
 {
     return redis_stage_await(stage, id)->status;
+}
+
+const char *redis_stage_events(struct redis_stage *stage)
+{
+    return blob_text(&stage->events);
+}
+
+void redis_stage_expect_events(struct redis_stage *stage, const char *events)
+{
+    int64_t deadline = deadline_in(PATIENCE);
+
+    while (strlen(redis_stage_events(stage)) < strlen(events))
+        redis_stage_turn_until(stage, deadline, events);
+    assert_string_equal(redis_stage_events(stage), events);
+    blob_fini(&stage->events);
+}
+
+void redis_stage_await_event(struct redis_stage *stage, const char *event)
+{
+    int64_t deadline = deadline_in(PATIENCE);
+    size_t size = strlen(event), begin = 0;
+
+    for (;;) {
+        const char *text = redis_stage_events(stage);
+        const char *end = strchr(text + begin, '\n');
+        if (!end) {
+            redis_stage_turn_until(stage, deadline, event);
+            continue;
+        }
+        bool is_found = strncmp(text + begin, event, size) == 0;
+        begin = (size_t)(end - text) + 1;
+        if (is_found)
+            break;
+    }
+    blob_consume(&stage->events, begin);
 }
 
 bool redis_stage_is_settled(struct redis_stage *stage)

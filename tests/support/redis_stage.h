@@ -1,6 +1,6 @@
 /* One redis-fetcher stage, with a real loop under it, between a port that gathers its answers and a
  * Redis that says what the test says, on a Unix socket. Time stands still but where a test moves
- * it. All in the thread of the test. */
+ * it, or lets it be. All in the thread of the test. */
 #ifndef TESTS_SUPPORT_REDIS_STAGE_H
 #define TESTS_SUPPORT_REDIS_STAGE_H
 
@@ -24,6 +24,12 @@ struct redis_stage_options {
     int64_t connections; /* 0: one */
     int64_t max_bytes;   /* 0: plenty */
     bool is_away;        /* the scripted Redis does not listen yet */
+    bool respect_ttl;
+    bool is_invalidated;   /* by broadcast */
+    const char *prefixes;  /* a settings_list; NULL: none */
+    int64_t max_staleness; /* ns; 0: a second */
+    bool is_real;          /* time passes */
+    int64_t timeout;       /* ns; 0: REDIS_STAGE_TIMEOUT */
 };
 
 struct redis_stage *redis_stage_create(const struct redis_stage_options *options);
@@ -53,6 +59,17 @@ enum status redis_stage_await_status(struct redis_stage *stage, uint64_t id);
 bool redis_stage_has_answered(const struct redis_stage *stage, uint64_t id);
 /* The neighbour is done with the value it was answered. */
 void redis_stage_let_go(struct redis_stage *stage, uint64_t id);
+
+/* Turns until the stage has announced and answered so much, and forgets it; fails the test on
+ * anything else. "lost", "key NAME", "all", "proven AGE" (ms), "answer ID", each ended by a line
+ * feed. */
+void redis_stage_expect_events(struct redis_stage *stage, const char *events);
+
+/* Turns until one of that text has come, whatever else has, and forgets all up to it. */
+void redis_stage_await_event(struct redis_stage *stage, const char *event);
+
+/* All that has not been forgotten. */
+const char *redis_stage_events(struct redis_stage *stage);
 
 bool redis_stage_is_settled(struct redis_stage *stage);
 const char *redis_stage_unready(struct redis_stage *stage);
@@ -88,6 +105,13 @@ void redis_stage_await_up(struct redis_stage *stage, int64_t count);
 
 /* Accepts a connection and answers its PING; returns when it is up. */
 int redis_stage_greet(struct redis_stage *stage);
+
+/* Accepts the control connection, a new one, and answers as a Redis with that run_id; returns when
+ * the stage watches for changes. `tracking` is what it has to send between ID and PING. */
+int redis_stage_greet_control(struct redis_stage *stage, const char *run_id, const char *tracking);
+
+/* As redis_stage_greet, of a stage that watches for changes. */
+int redis_stage_greet_data(struct redis_stage *stage, const char *run_id);
 
 /* Turns until the stage has closed the connection. */
 void redis_stage_expect_end(struct redis_stage *stage, int connection);

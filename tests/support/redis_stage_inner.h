@@ -30,6 +30,8 @@ struct redis_stage {
     struct settings settings;
     struct setting_value values[MAX_SETTINGS];
     void *stage;
+    bool is_real;
+    struct blob events;
     int64_t wake;                       /* mono */
     struct answer answers[MAX_ANSWERS]; /* by id; status STATUS_COUNT: none yet */
 };

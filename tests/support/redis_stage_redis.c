@@ -128,6 +128,50 @@ int redis_stage_greet(struct redis_stage *stage)
     return connection;
 }
 
+static void say_info(struct redis_stage *stage, int connection, const char *run_id)
+{
+    struct blob info = {0};
+
+    blob_append_format(&info, "$%zu\r\n# Server\r\nrun_id:%s\r\nx:1\r\n\r\n", 24 + strlen(run_id),
+                       run_id);
+    redis_stage_say(stage, connection, blob_text(&info));
+    blob_fini(&info);
+}
+
+int redis_stage_greet_control(struct redis_stage *stage, const char *run_id, const char *tracking)
+{
+    int64_t deadline = deadline_in(PATIENCE);
+    int connection = redis_stage_accept_later(stage);
+
+    redis_stage_expect(stage, connection,
+                       "*2\r\n$4\r\nINFO\r\n$6\r\nserver\r\n*2\r\n$6\r\nCLIENT\r\n$2\r\nID\r\n");
+    say_info(stage, connection, run_id);
+    redis_stage_say(stage, connection, ":7\r\n");
+    redis_stage_expect_next(stage, connection, tracking);
+    redis_stage_expect(stage, connection,
+                       "*2\r\n$9\r\nSUBSCRIBE\r\n$20\r\n__redis__:invalidate\r\n"
+                       "*1\r\n$4\r\nPING\r\n");
+    redis_stage_say(stage, connection,
+                    "+OK\r\n*3\r\n$9\r\nsubscribe\r\n$20\r\n__redis__:invalidate\r\n:1\r\n"
+                    "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+    while (redis_stage_metric(stage, "weir_redis_control_up") != 1)
+        redis_stage_turn_until(stage, deadline, "changes to be watched for");
+    return connection;
+}
+
+int redis_stage_greet_data(struct redis_stage *stage, const char *run_id)
+{
+    int64_t up = redis_stage_metric(stage, "weir_redis_connections_up");
+    int connection = redis_stage_accept_later(stage);
+
+    redis_stage_expect(stage, connection,
+                       "*2\r\n$4\r\nINFO\r\n$6\r\nserver\r\n*1\r\n$4\r\nPING\r\n");
+    say_info(stage, connection, run_id);
+    redis_stage_say(stage, connection, "+PONG\r\n");
+    redis_stage_await_up(stage, up + 1);
+    return connection;
+}
+
 void redis_stage_expect_end(struct redis_stage *stage, int connection)
 {
     int64_t deadline = deadline_in(PATIENCE);

@@ -2,6 +2,7 @@
 #include "stages/redis_fetcher/redis_reply.h"
 
 #include "common/buffer.h"
+#include "common/entity_tag.h"
 #include "common/message.h"
 #include "stages/redis_fetcher/redis_answer.h"
 #include "tests/support/unit.h"
@@ -21,11 +22,11 @@ static void give(struct redis_reader *reader, const char *data, size_t size)
     redis_reply_receive(reader, size);
 }
 
-/* Writes down what the reader has: "bulk:hello nil status:OK broken ". */
+/* Writes down what the reader has: "bulk:hello nil integer:7 status:OK broken ". */
 static void note_replies(struct redis_reader *reader, struct buffer *notes)
 {
-    static const char *const names[] = {"",      "bulk",    "nil",  "status", "error",
-                                        "other", "skipped", "huge", "broken"};
+    static const char *const names[] = {"",      "bulk",  "nil",     "integer", "array", "status",
+                                        "error", "other", "skipped", "huge",    "broken"};
     struct redis_reply reply;
 
     while (redis_reply_next(reader, &reply) != REPLY_MORE) {
@@ -35,6 +36,10 @@ static void note_replies(struct redis_reader *reader, struct buffer *notes)
             buffer_append_text(notes, reply.value ? "!" : ":");
             buffer_append(notes, bytes.data, bytes.size);
         }
+        if (reply.kind == REPLY_INTEGER || reply.kind == REPLY_ARRAY)
+            buffer_format(notes, ":%lld", (long long)reply.number);
+        if (reply.value)
+            assert_true(reply.tag == entity_tag_of(bytes));
         buffer_append_text(notes, " ");
         value_release(&reply.value);
         if (reply.kind == REPLY_BROKEN)
@@ -105,12 +110,13 @@ static void test_replies_cut_at_every_byte(void **state)
         {"+OK\r\n", "status:OK "},
         {"+\r\n", "status: "},
         {"-ERR no\r\n", "error:ERR no "},
-        {":-12\r\n", "other "},
-        {"*0\r\n", "other "},
-        {"*3\r\n$3\r\na\nb\r\n:1\r\n$-1\r\n", "other "},
-        {"*2\r\n*2\r\n+a\r\n-b\r\n*1\r\n*1\r\n$2\r\n\r\n\r\n", "other "},
+        {":-12\r\n", "integer:-12 "},
+        {"*0\r\n", "array:0 "},
+        {"*3\r\n$3\r\na\nb\r\n:1\r\n$-1\r\n", "array:3 bulk:a\nb integer:1 nil "},
+        {"*2\r\n*2\r\n+a\r\n-b\r\n*1\r\n*1\r\n$2\r\n\r\n\r\n",
+         "array:2 array:2 status:a error:b array:1 array:1 bulk:\r\n "},
         {"$2\r\nab\r\n+PONG\r\n$1\r\nc\r\n*1\r\n+x\r\n-E\r\n$-1\r\n$2\r\nef\r\n",
-         "bulk:ab status:PONG bulk:c other error:E nil bulk:ef "},
+         "bulk:ab status:PONG bulk:c array:1 status:x error:E nil bulk:ef "},
     };
     (void)state;
 
@@ -147,9 +153,8 @@ static void test_what_is_not_the_protocol_is_broken(void **state)
         "*-2\r\n",
         "*a\r\n",
         "*99999999999999999999\r\n",
-        "*1\r\n$-9\r\n",
-        "*1\r\n?\r\n",
-        "*1\r\n$1\r\naXX\r\n",
+        "*01\r\n",
+        "*1\ra",
         "$3\r\nab\0\n\r\n",
     };
     (void)state;
@@ -319,11 +324,10 @@ static void test_a_value_that_was_skipped_is_no_value(void **state)
     assert_int_equal(error.status, STATUS_ORIGIN_ERROR);
 }
 
-/* Nothing that is no bulk string gathers without end: neither a line nor an array. */
+/* No line gathers without end. */
 static void test_other_replies_are_bounded(void **state)
 {
-    static const char *const beginnings[] = {"+", "-", ":", "*1000000000\r\n",
-                                             "*1\r\n$9000000\r\n"};
+    static const char *const beginnings[] = {"+", "-", ":"};
     char part[1024];
     (void)state;
 
@@ -334,8 +338,6 @@ static void test_other_replies_are_bounded(void **state)
         size_t given = 0;
         give(reader, beginnings[i], strlen(beginnings[i]));
         memset(part, '1', sizeof(part));
-        for (size_t j = 0; i == 3 && j < sizeof(part); j++)
-            part[j] = ":1\r\n"[j % 4];
         while (redis_reply_next(reader, &reply) == REPLY_MORE) {
             give(reader, part, sizeof(part));
             given += sizeof(part);
