@@ -30,8 +30,8 @@ static inline char *http_put_number(char *at, uint64_t number)
 /* All 16 digits, in lower case. */
 static inline char *http_put_hex(char *at, uint64_t number)
 {
-    for (int shift = 60; shift >= 0; shift -= 4)
-        *at++ = "0123456789abcdef"[number >> shift & 15];
+    for (int i = 0; i < 16; i++, number <<= 4)
+        *at++ = "0123456789abcdef"[number >> 60];
     return at;
 }
 
