@@ -37,3 +37,15 @@ const char *settings_text(const struct settings *settings, const char *name)
 {
     return find_declared(settings, name)->text;
 }
+
+const char *settings_list(const struct settings *settings, const char *name)
+{
+    const char *items = find_declared(settings, name)->text;
+
+    return items ? items : "";
+}
+
+const char *settings_list_next(const char *item)
+{
+    return item + strlen(item) + 1;
+}

@@ -16,16 +16,21 @@ enum setting_type {
     SETTING_COUNT,    /* text_parse_count */
     SETTING_DURATION, /* text_parse_duration: ns */
     SETTING_SIZE,     /* text_parse_size: bytes */
+    SETTING_FLAG,     /* text_parse_flag: 1 or 0 */
     SETTING_TEXT,
-    SETTING_SECRET /* text that is never shown as it stands */
+    SETTING_SECRET, /* text that is never shown as it stands */
+    SETTING_LIST    /* of texts; has no preset */
 };
+
+/* A name with a dot is written nested: "invalidation.mode" is `mode` in the mapping `invalidation`.
+ */
 
 struct setting_spec {
     const char *name;
     enum setting_type type;
     const char *preset; /* the default as it would be written; NULL: none, and it may be left out */
-    bool is_divided; /* a COUNT or SIZE for the stage as a whole, shared out among its instances */
-    bool is_required;
+    bool is_divided;  /* a COUNT or SIZE for the stage as a whole, shared out among its instances */
+    bool is_required; /* nested: where its mapping is written */
     bool (*check)(const char *text, struct error *error); /* or NULL; what the type cannot tell */
     const char *(*conceal)(const char *text, char *out,
                            size_t size); /* for --print-topology; or NULL */
@@ -45,9 +50,9 @@ struct kind_spec {
 struct settings {
     const struct kind_spec *kind;
     struct setting_value {
-        const char *text; /* as written or preset; NULL: left out */
-        int64_t
-            number; /* COUNT, DURATION (ns), SIZE (bytes), this instance's share where divided */
+        const char *text; /* as written or preset; LIST: see settings_list; NULL: left out */
+        int64_t number;   /* COUNT, DURATION (ns), SIZE (bytes), this instance's share where
+                             divided; FLAG; LIST: of how many */
     } * values;
 };
 
@@ -56,5 +61,12 @@ bool settings_has(const struct settings *settings, const char *name);
 /* CHECK: the kind declares such a name. */
 int64_t settings_number(const struct settings *settings, const char *name);
 const char *settings_text(const struct settings *settings, const char *name);
+
+/* The first item of a LIST; the others lie behind it, and an empty one behind the last. Where it
+ * was left out, there is only that one. To walk it:
+ *
+ *     for (item = settings_list(…); *item; item = settings_list_next(item)) */
+const char *settings_list(const struct settings *settings, const char *name);
+const char *settings_list_next(const char *item);
 
 #endif

@@ -68,6 +68,16 @@ bool text_parse_size(const char *text, int64_t *bytes)
     return parse(text, sizes, LARGEST_SIZE, bytes);
 }
 
+bool text_parse_flag(const char *text, int64_t *flag)
+{
+    bool is_true = strcmp(text, "true") == 0;
+
+    if (!is_true && strcmp(text, "false") != 0)
+        return false;
+    *flag = is_true;
+    return true;
+}
+
 const char *text_format_duration(int64_t nanoseconds, char out[24])
 {
     return format(nanoseconds, durations, out);

@@ -1,6 +1,6 @@
-/* Words that people write in settings: counts, durations, sizes. All of them refuse zero, a sign,
- * white space, a missing unit and anything behind the number; they return false and set nothing
- * then. */
+/* Words that people write in settings: counts, durations, sizes, flags. All of them refuse zero, a
+ * sign, white space, a missing unit and anything behind the number; they return false and set
+ * nothing then. */
 #ifndef WEIR_TEXT_H
 #define WEIR_TEXT_H
 
@@ -15,6 +15,9 @@ bool text_parse_duration(const char *text, int64_t *nanoseconds);
 
 /* "800", "64KiB", "16MiB", "1GiB": to bytes; at most 2^50. */
 bool text_parse_size(const char *text, int64_t *bytes);
+
+/* "true", "false": 1, 0. */
+bool text_parse_flag(const char *text, int64_t *flag);
 
 /* Writes the shortest of these forms that says the same ("60s", "1GiB") and returns `out`. */
 const char *text_format_duration(int64_t nanoseconds, char out[24]);

@@ -9,6 +9,15 @@
 #include <stdio.h>
 #include <string.h>
 
+static int64_t count_items(const char *list)
+{
+    int64_t count = 0;
+
+    for (const char *item = list; *item; item = settings_list_next(item))
+        count++;
+    return count;
+}
+
 /* The number behind a written value; 0 for text. */
 static bool parse_number(const struct topology_draft *draft, const char *stage,
                          const struct setting_spec *spec, const struct draft_text *written,
@@ -30,6 +39,13 @@ static bool parse_number(const struct topology_draft *draft, const char *stage,
     case SETTING_SIZE:
         if (!text_parse_size(written->text, number))
             wanted = "a size, such as 800, 64KiB, 16MiB or 1GiB";
+        break;
+    case SETTING_FLAG:
+        if (!text_parse_flag(written->text, number))
+            wanted = "true or false";
+        break;
+    case SETTING_LIST:
+        *number = count_items(written->text);
         break;
     case SETTING_TEXT:
     case SETTING_SECRET:
@@ -65,7 +81,7 @@ static bool share_setting(const struct topology_draft *draft, const struct draft
     int64_t number, parts = spec->is_divided ? (int64_t)count : 1;
     struct error reason;
 
-    if (!written.text && spec->is_required)
+    if (!written.text && spec->is_required && !strchr(spec->name, '.'))
         return draft_refuse(draft, stage->place, stage->name, spec->name, "is missing");
     if (!written.text)
         written = (struct draft_text){spec->preset, stage->place};

@@ -66,6 +66,22 @@ bool draft_check_text(const struct topology_draft *draft, struct draft_place pla
     return true;
 }
 
+struct draft_text draft_pack_list(const struct topology_draft *draft, const struct draft_list *list)
+{
+    size_t size = 1, used = 0;
+    char *packed;
+
+    for (size_t i = 0; i < list->count; i++)
+        size += strlen(list->items[i].text) + 1;
+    packed = topology_arena_take(draft->arena, size, 1);
+    for (size_t i = 0; i < list->count; i++) {
+        size_t length = strlen(list->items[i].text) + 1;
+        memcpy(packed + used, list->items[i].text, length);
+        used += length;
+    }
+    return (struct draft_text){packed, list->place};
+}
+
 size_t draft_count_settings(const struct kind_spec *kind)
 {
     size_t count = 0;

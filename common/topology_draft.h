@@ -41,7 +41,7 @@ struct draft_stage {
     struct draft_text asks, listen, instances;
     struct draft_list serves;
     bool insecure;
-    struct draft_text *settings; /* in the order of the kind's declarations */
+    struct draft_text *settings; /* in the order of the kind's declarations; LIST: settings_list */
 };
 
 struct draft_process {
@@ -83,6 +83,10 @@ const char *draft_quote(const char *text, char out[DRAFT_MAX_NAME + 3]);
 /* Refuses what no value may be: empty, too long, with control bytes. */
 bool draft_check_text(const struct topology_draft *draft, struct draft_place place,
                       const char *stage, const char *key, const char *text, size_t size);
+
+/* The list as settings_list gives it. */
+struct draft_text draft_pack_list(const struct topology_draft *draft,
+                                  const struct draft_list *list);
 
 /* How many settings the kind declares, and the index of one of them (SIZE_MAX: no such). */
 size_t draft_count_settings(const struct kind_spec *kind);

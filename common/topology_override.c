@@ -98,7 +98,7 @@ static struct draft_text *find_setting(struct draft_stage *stage, const char *se
     if (stage->kind->listens && strcmp(setting, "listen") == 0)
         return &stage->listen;
     size_t index = draft_find_setting(stage->kind, setting);
-    CHECK(index != SIZE_MAX);
+    CHECK(index != SIZE_MAX && stage->kind->settings[index].type != SETTING_LIST);
     return &stage->settings[index];
 }
 

@@ -3,6 +3,7 @@
  *
  * The document may be cyclic through aliases, so nothing here recurses but `<<`, which counts. */
 #include "common/memory.h"
+#include "common/text.h"
 #include "common/topology_draft.h"
 #include "common/topology_reader.h"
 
@@ -145,20 +146,82 @@ static bool read_insecure(const struct reader *reader, struct draft_stage *stage
                           const struct stage_key *key)
 {
     struct draft_text text;
+    int64_t flag;
 
     if (!reader_read_text(reader, key->value, key->place, stage->name, key->name, &text))
         return false;
-    stage->insecure = strcmp(text.text, "true") == 0;
-    return stage->insecure || strcmp(text.text, "false") == 0 ||
-           draft_refuse(reader->draft, key->place, stage->name, key->name, "must be true or false");
+    if (!text_parse_flag(text.text, &flag))
+        return draft_refuse(reader->draft, key->place, stage->name, key->name,
+                            "must be true or false");
+    stage->insecure = flag != 0;
+    return true;
+}
+
+/* Whether settings of the kind are nested in a mapping of that name. */
+static bool has_nested(const struct kind_spec *kind, const char *name)
+{
+    size_t size = strlen(name);
+
+    for (size_t i = 0; kind->settings[i].name; i++)
+        if (strncmp(kind->settings[i].name, name, size) == 0 && kind->settings[i].name[size] == '.')
+            return true;
+    return false;
+}
+
+static bool read_setting(const struct reader *reader, struct draft_stage *stage,
+                         const struct stage_key *key)
+{
+    size_t setting = draft_find_setting(stage->kind, key->name);
+    struct draft_list list;
+
+    if (setting == SIZE_MAX)
+        return refuse_unknown_key(reader->draft, stage, key);
+    if (stage->kind->settings[setting].type != SETTING_LIST)
+        return reader_read_text(reader, key->value, key->place, stage->name, key->name,
+                                &stage->settings[setting]);
+    if (!reader_read_list(reader, key->value, key->place, stage->name, key->name, &list))
+        return false;
+    if (list.count == 0)
+        return draft_refuse(reader->draft, key->place, stage->name, key->name, "has no value");
+    stage->settings[setting] = draft_pack_list(reader->draft, &list);
+    return true;
+}
+
+/* `invalidation: {mode: broadcast}`: the settings whose names begin with "invalidation.". */
+static bool read_nested(const struct reader *reader, struct draft_stage *stage,
+                        const struct stage_key *key)
+{
+    const struct setting_spec *specs = stage->kind->settings;
+    const size_t size = strlen(key->name);
+    char name[2 * DRAFT_MAX_NAME + 2];
+
+    if (key->value->type != YAML_MAPPING_NODE)
+        return draft_refuse(reader->draft, key->place, stage->name, key->name, "must be a mapping");
+    for (size_t i = 0; i < reader_count_pairs(key->value); i++) {
+        const yaml_node_pair_t *pair = &key->value->data.mapping.pairs.start[i];
+        const char *inner = reader_read_key(reader, key->value, i, stage->name);
+        if (!inner)
+            return false;
+        snprintf(name, sizeof name, "%s.%s", key->name, inner);
+        if (!read_setting(reader, stage,
+                          &(struct stage_key){name,
+                                              reader_place_of(reader_node_at(reader, pair->key)),
+                                              reader_node_at(reader, pair->value)}))
+            return false;
+    }
+    for (size_t i = 0; specs[i].name; i++)
+        if (specs[i].is_required && !stage->settings[i].text &&
+            strncmp(specs[i].name, key->name, size) == 0 && specs[i].name[size] == '.')
+            return draft_refuse(reader->draft, key->place, stage->name, specs[i].name,
+                                "is missing");
+    return true;
 }
 
 static bool read_key(const struct reader *reader, struct draft_stage *stage,
                      const struct stage_key *key)
 {
     const struct kind_spec *kind = stage->kind;
-    struct draft_text *into = NULL;
-    size_t setting;
+    struct draft_text *into;
 
     if (strcmp(key->name, "kind") == 0)
         return true;
@@ -173,10 +236,12 @@ static bool read_key(const struct reader *reader, struct draft_stage *stage,
         into = &stage->listen;
     else if (kind->listens && strcmp(key->name, "instances") == 0)
         into = &stage->instances;
-    else if ((setting = draft_find_setting(kind, key->name)) != SIZE_MAX)
-        into = &stage->settings[setting];
-    else
+    else if (has_nested(kind, key->name))
+        return read_nested(reader, stage, key);
+    else if (strchr(key->name, '.'))
         return refuse_unknown_key(reader->draft, stage, key);
+    else
+        return read_setting(reader, stage, key);
     return reader_read_text(reader, key->value, key->place, stage->name, key->name, into);
 }
 

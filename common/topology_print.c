@@ -49,6 +49,14 @@ static void print_number(struct buffer *out, int width, const struct setting_spe
     print_line(out, width, spec->name, spec->is_divided && shares > 1 ? line : number);
 }
 
+static void print_list(struct buffer *out, int width, const char *name, const char *list)
+{
+    buffer_format(out, "        %-*s  ", width, name);
+    for (const char *item = list; *item; item = settings_list_next(item))
+        buffer_format(out, "%s%s", item == list ? "" : ", ", item);
+    buffer_append_text(out, "\n");
+}
+
 static void print_setting(struct buffer *out, int width, const struct setting_spec *spec,
                           const struct setting_value *value, size_t shares)
 {
@@ -60,7 +68,9 @@ static void print_setting(struct buffer *out, int width, const struct setting_sp
         print_line(out, width, spec->name, spec->conceal(value->text, concealed, sizeof concealed));
     else if (spec->type == SETTING_SECRET)
         print_line(out, width, spec->name, "(not shown)");
-    else if (spec->type == SETTING_TEXT)
+    else if (spec->type == SETTING_LIST)
+        print_list(out, width, spec->name, value->text);
+    else if (spec->type == SETTING_TEXT || spec->type == SETTING_FLAG)
         print_line(out, width, spec->name, value->text);
     else
         print_number(out, width, spec, value, shares);

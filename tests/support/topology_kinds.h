@@ -45,6 +45,14 @@ static const struct setting_spec cache_settings[] = {
     {.name = NULL},
 };
 
+static bool check_few(const char *list, struct error *error)
+{
+    for (int count = 1; *list; count++, list = settings_list_next(list))
+        if (count > 3)
+            return error_set(error, "at most 3");
+    return true;
+}
+
 static const struct setting_spec fetcher_settings[] = {
     {.name = "url",
      .type = SETTING_TEXT,
@@ -53,6 +61,10 @@ static const struct setting_spec fetcher_settings[] = {
      .conceal = conceal_url},
     {.name = "password", .type = SETTING_SECRET},
     {.name = "connections", .type = SETTING_COUNT, .preset = "2", .check = check_connections},
+    {.name = "watch", .type = SETTING_FLAG, .preset = "false"},
+    {.name = "names", .type = SETTING_LIST},
+    {.name = "news.mode", .type = SETTING_TEXT, .is_required = true},
+    {.name = "news.topics", .type = SETTING_LIST, .check = check_few},
     {.name = NULL},
 };
 

@@ -72,6 +72,21 @@ static void test_the_largest_count_is_taken(void **state)
     assert_int_equal(count, INT32_MAX);
 }
 
+static void test_a_flag_is_true_or_false(void **state)
+{
+    static const char *const others[] = {"", "yes", "no", "1", "True", "true ", "on"};
+    int64_t flag = 42;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_false(text_parse_flag(others[i], &flag));
+    assert_int_equal(flag, 42);
+    assert_true(text_parse_flag("true", &flag));
+    assert_int_equal(flag, 1);
+    assert_true(text_parse_flag("false", &flag));
+    assert_int_equal(flag, 0);
+}
+
 static void test_formatting_finds_the_shortest_form(void **state)
 {
     (void)state;
@@ -92,6 +107,7 @@ int main(void)
         cmocka_unit_test(test_sizes_are_powers_of_two),
         cmocka_unit_test(test_what_is_no_number_is_refused_and_sets_nothing),
         cmocka_unit_test(test_the_largest_count_is_taken),
+        cmocka_unit_test(test_a_flag_is_true_or_false),
         cmocka_unit_test(test_formatting_finds_the_shortest_form),
     };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);

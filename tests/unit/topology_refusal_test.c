@@ -17,6 +17,9 @@
 #define REDIS_WITH(setting)                                                                        \
     "stages:\n  redis: {kind: redis-fetcher, serves: inproc://redis, url: 'redis://h', " setting   \
     "}\n"
+#define KEYS_OF_REDIS(key)                                                                         \
+    "t.yml:2: redis." key ": unknown key; the keys of kind redis-fetcher are kind, serves, "       \
+    "insecure, url, password, connections, watch, names, news.mode, news.topics"
 #define CACHE_SERVES(serves)                                                                       \
     "stages:\n  cache: {kind: cache, serves: " serves ", asks: redis}\n" REDIS
 /* Of a row of caches. */
@@ -168,6 +171,34 @@ static void test_keys_of_a_stage(void **state)
     read_text(text.data, text.size, &error);
     assert_string_equal(error.text, "t.yml:2: a.kind: is longer than 4096 bytes");
     buffer_fini(&text);
+}
+
+static void test_flags_lists_and_nested_settings(void **state)
+{
+    static const struct refusal refusals[] = {
+        {REDIS_WITH("watch: yes"), "t.yml:2: redis.watch: \"yes\" is not true or false"},
+        {REDIS_WITH("watch: [true]"), "t.yml:2: redis.watch: must be a single value"},
+        {REDIS_WITH("names: {a: b}"), "t.yml:2: redis.names: must be a single value"},
+        {REDIS_WITH("names: []"), "t.yml:2: redis.names: has no value"},
+        {REDIS_WITH("names: [a, '']"), "t.yml:2: redis.names: has no value"},
+        {REDIS_WITH("names: [a, [b]]"), "t.yml:2: redis.names: must be a single value"},
+        {REDIS_WITH("names: [a, \"b\\0\"]"), "t.yml:2: redis.names: holds a control character"},
+        {REDIS_WITH("news: on"), "t.yml:2: redis.news: must be a mapping"},
+        {REDIS_WITH("news: {}"), "t.yml:2: redis.news.mode: is missing"},
+        {REDIS_WITH("news: {topics: a}"), "t.yml:2: redis.news.mode: is missing"},
+        {REDIS_WITH("news: {mode: }"), "t.yml:2: redis.news.mode: has no value"},
+        {REDIS_WITH("\n    news:\n      {mode: some,\n      topics: [a, b, c, d]}"),
+         "t.yml:5: redis.news.topics: at most 3"},
+        {REDIS_WITH("news: {mode: a, mode: b}"),
+         "t.yml:2: redis.mode: is there twice; the first is on line 2"},
+        {REDIS_WITH("news: {<<: {mode: a}}"), KEYS_OF_REDIS("news.<<")},
+        {REDIS_WITH("news: {mode: a, hour: 1}"), KEYS_OF_REDIS("news.hour")},
+        {REDIS_WITH("news.mode: a"), KEYS_OF_REDIS("news.mode")},
+        {REDIS_WITH("new: {mode: a}"), KEYS_OF_REDIS("new")},
+    };
+
+    (void)state;
+    ASSERT_REFUSED(refusals);
 }
 
 static void test_merges(void **state)
@@ -478,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_keys_at_the_top),
         cmocka_unit_test(test_names_and_kinds),
         cmocka_unit_test(test_keys_of_a_stage),
+        cmocka_unit_test(test_flags_lists_and_nested_settings),
         cmocka_unit_test(test_merges),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_links),

@@ -231,7 +231,8 @@ static void test_the_drawing_shows_all_and_no_password(void **state)
         "stages:\n" HTTP "  cache: {kind: cache, serves: [inproc://a, inproc://b], asks: redis,\n"
         "          capacity: 11}\n"
         "  redis: {kind: redis-fetcher, serves: inproc://redis, password: s3cret,\n"
-        "          url: 'redis://me:s3cret@h:1'}\n"
+        "          url: 'redis://me:s3cret@h:1', watch: true, names: one,\n"
+        "          news: {mode: some, topics: [a, 'b,c']}}\n"
         "reactors: [[http, cache.0], [cache.1, redis]]\n");
     struct buffer text = {0};
 
@@ -265,8 +266,37 @@ static void test_the_drawing_shows_all_and_no_password(void **state)
                                    "        serves       inproc://redis\n"
                                    "        url          redis://***@h:1\n"
                                    "        password     (not shown)\n"
-                                   "        connections  2\n");
+                                   "        connections  2\n"
+                                   "        watch        true\n"
+                                   "        names        one\n"
+                                   "        news.mode    some\n"
+                                   "        news.topics  a, b,c\n");
     buffer_fini(&text);
+    topology_destroy(&topology);
+}
+
+static void test_flags_lists_and_nested_settings(void **state)
+{
+    struct topology *topology =
+        load("stages:\n  near: &near {kind: redis-fetcher, serves: inproc://a, url: 'redis://h',\n"
+             "    watch: true, news: {topics: [a, \"b c\"], mode: some}}\n"
+             "  far: {<<: *near, serves: inproc://b, watch: false, news: {mode: none}}\n");
+    const struct settings *near = &topology->instances[0].settings;
+    const struct settings *far = &topology->instances[1].settings;
+    const char *item = settings_list(near, "news.topics");
+
+    (void)state;
+    assert_int_equal(settings_number(near, "watch"), 1);
+    assert_int_equal(settings_number(far, "watch"), 0);
+    assert_string_equal(settings_text(near, "news.mode"), "some");
+    assert_int_equal(settings_number(near, "news.topics"), 2);
+    assert_string_equal(item, "a");
+    assert_string_equal(item = settings_list_next(item), "b c");
+    assert_string_equal(settings_list_next(item), "");
+    assert_string_equal(settings_list(near, "names"), "");
+    /* A mapping of one's own takes the place of a merged one as a whole. */
+    assert_string_equal(settings_text(far, "news.mode"), "none");
+    assert_string_equal(settings_list(far, "news.topics"), "");
     topology_destroy(&topology);
 }
 
@@ -298,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_without_reactors_a_plain_pipeline_has_one),
         cmocka_unit_test(test_port_0_may_be_used_twice),
         cmocka_unit_test(test_the_drawing_shows_all_and_no_password),
+        cmocka_unit_test(test_flags_lists_and_nested_settings),
         cmocka_unit_test(test_destroying_nothing_is_allowed),
     };
 
