@@ -5,6 +5,7 @@
 #include "common/http.h"
 
 #include "common/http_chunked.h"
+#include "common/http_directive.h"
 #include "common/http_line.h"
 #include "common/http_request_line.h"
 
@@ -15,14 +16,23 @@
 /* Of a request line that has no end yet: the target, and ample room for method and version. */
 #define MAX_REQUEST_LINE (HTTP_MAX_TARGET + 256)
 
-/* The fields that decide where a request ends, and whether another may follow. */
+/* The fields that decide where a request ends, whether another may follow, and what may answer it.
+ */
 struct fields {
-    enum { FIELD_OTHER, FIELD_HOST, FIELD_LENGTH, FIELD_CODING, FIELD_EXPECT } current;
+    enum {
+        FIELD_OTHER,
+        FIELD_HOST,
+        FIELD_LENGTH,
+        FIELD_CODING,
+        FIELD_EXPECT,
+        FIELD_CACHING
+    } current;
     unsigned hosts, lengths, codings;
     bool is_host_bad;    /* it holds a byte that neither a host nor a port does */
     bool is_length_good; /* digits only */
     bool is_chunked;     /* the coding is "chunked" and nothing else */
     bool expects_continue;
+    bool has_none_match, is_no_cache;
     bool is_complete;
 };
 
@@ -46,6 +56,10 @@ static int on_field(llhttp_t *parser, const char *at, size_t size)
         fields->codings++;
     } else if (is_text(at, size, "expect")) {
         fields->current = FIELD_EXPECT;
+    } else if (is_text(at, size, "cache-control")) {
+        fields->current = FIELD_CACHING;
+    } else if (is_text(at, size, "if-none-match")) {
+        fields->has_none_match = true;
     }
     return 0;
 }
@@ -79,6 +93,9 @@ static int on_value(llhttp_t *parser, const char *at, size_t size)
     case FIELD_HOST:
         for (size_t i = 0; i < size; i++)
             fields->is_host_bad |= !is_host_byte(at[i]);
+        break;
+    case FIELD_CACHING:
+        fields->is_no_cache |= http_directive_is_in((struct bytes){at, size}, "no-cache");
         break;
     case FIELD_OTHER:
         break;
@@ -241,6 +258,9 @@ enum http_verdict http_parse(struct bytes input, struct http_request *request)
         return verdict;
 
     request->keeps_alive = llhttp_should_keep_alive(&parser);
+    request->head = (struct bytes){input.data, head_size};
+    request->has_none_match = fields.has_none_match;
+    request->is_no_cache = fields.is_no_cache;
     size_t body_size;
     verdict = measure_body(&fields, fields.lengths > 0 ? parser.content_length : 0,
                            (struct bytes){head_end, input.size - head_size}, &body_size, request);

@@ -34,7 +34,10 @@ struct http_request {
     bool is_head;     /* HEAD rather than GET */
     bool is_old;      /* HTTP/1.0 */
     bool keeps_alive; /* the client wants to send another */
-    int status;       /* BAD, TOO_BIG: the HTTP status to refuse it with */
+    struct bytes head;   /* READY: all of it, for those who read more of its fields */
+    bool has_none_match; /* If-None-Match is among them: http_none_match.h */
+    bool is_no_cache;    /* Cache-Control says no-cache (RFC 9111, 5.2.1.4) */
+    int status;          /* BAD, TOO_BIG: the HTTP status to refuse it with */
     const char *problem; /* BAD, TOO_BIG: why, as one line for a person */
 };
 

@@ -2,12 +2,13 @@
 
 #include "common/check.h"
 #include "common/clock.h"
+#include "common/http_put.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-/* Everything but the type, whose size the caller knows: the longest head has far less. */
+/* Everything but the type and what the caller adds: the longest head has far less. */
 #define ROOM 512 /* bytes */
 
 struct status_row {
@@ -30,6 +31,7 @@ struct status_row {
 
 static const struct status_row statuses[HTTP_STATUSES] = {
     STATUS(200, "OK", ""),
+    STATUS(304, "Not Modified", ""),
     STATUS(400, "Bad Request", ""),
     STATUS(404, "Not Found", ""),
     STATUS(405, "Method Not Allowed", "Allow: GET, HEAD\r\n"),
@@ -78,46 +80,31 @@ static void set_date(struct http_date *date, int64_t second)
     date->second = second;
 }
 
-static char *put(char *at, const void *data, size_t size)
-{
-    memcpy(at, data, size);
-    return at + size;
-}
-
-static char *put_number(char *at, size_t number)
-{
-    char digits[20];
-    size_t first = sizeof(digits);
-    do {
-        digits[--first] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    return put(at, digits + first, sizeof(digits) - first);
-}
-
-#define PUT_TEXT(at, text) put((at), (text), sizeof(text) - 1)
-
-void http_format_head(struct buffer *out, struct http_date *date, int64_t wall, int status,
-                      const char *type, size_t length, enum http_connection connection)
+void http_format_head(struct buffer *out, struct http_date *date, int64_t wall,
+                      const struct http_head *head)
 {
     if (date->second != wall / SECOND || date->text[0] == 0)
         set_date(date, wall / SECOND);
-    const struct status_row *row = &statuses[http_status_index(status)];
-    size_t type_size = strlen(type);
+    const struct status_row *row = &statuses[http_status_index(head->status)];
+    size_t type_size = head->type ? strlen(head->type) : 0;
 
-    char *start = buffer_reserve(out, ROOM + type_size);
-    char *at = put(start, row->line.data, row->line.size);
-    at = put(at, date->text, HTTP_DATE_SIZE);
-    at = PUT_TEXT(at, "\r\nContent-Type: ");
-    at = put(at, type, type_size);
-    at = PUT_TEXT(at, "\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ");
-    at = put_number(at, length);
-    at = PUT_TEXT(at, "\r\n");
-    at = put(at, row->field.data, row->field.size);
-    if (connection == HTTP_CLOSES)
-        at = PUT_TEXT(at, "Connection: close\r\n");
-    else if (connection == HTTP_STAYS_OPEN)
-        at = PUT_TEXT(at, "Connection: keep-alive\r\n");
-    at = PUT_TEXT(at, "\r\n");
+    char *start = buffer_reserve(out, ROOM + type_size + head->fields.size);
+    char *at = http_put(start, row->line.data, row->line.size);
+    at = http_put(at, date->text, HTTP_DATE_SIZE);
+    if (head->type) {
+        at = HTTP_PUT_TEXT(at, "\r\nContent-Type: ");
+        at = http_put(at, head->type, type_size);
+        at = HTTP_PUT_TEXT(at, "\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ");
+        at = http_put_number(at, head->length);
+    }
+    at = HTTP_PUT_TEXT(at, "\r\n");
+    at = http_put(at, row->field.data, row->field.size);
+    if (head->fields.size > 0)
+        at = http_put(at, head->fields.data, head->fields.size);
+    if (head->connection == HTTP_CLOSES)
+        at = HTTP_PUT_TEXT(at, "Connection: close\r\n");
+    else if (head->connection == HTTP_STAYS_OPEN)
+        at = HTTP_PUT_TEXT(at, "Connection: keep-alive\r\n");
+    at = HTTP_PUT_TEXT(at, "\r\n");
     out->size += (size_t)(at - start);
 }

@@ -26,14 +26,22 @@ enum http_connection {
     HTTP_CLOSES      /* behind this response */
 };
 
-#define HTTP_STATUSES 14
+#define HTTP_STATUSES 15
 
 /* The place of a status in the table (0 to HTTP_STATUSES - 1), and back. CHECK: it is there. */
 size_t http_status_index(int status);
 int http_status_at(size_t index);
 
-/* Appends the head of a response whose body has `length` bytes. `wall` is ns since 1970. */
-void http_format_head(struct buffer *out, struct http_date *date, int64_t wall, int status,
-                      const char *type, size_t length, enum http_connection connection);
+struct http_head {
+    int status;
+    const char *type;    /* of the body; NULL: there is none, as with 304 (RFC 9110, 15.4.5) */
+    size_t length;       /* bytes of the body */
+    struct bytes fields; /* further header lines, each with its CRLF */
+    enum http_connection connection;
+};
+
+/* Appends the head of a response. `wall` is ns since 1970. */
+void http_format_head(struct buffer *out, struct http_date *date, int64_t wall,
+                      const struct http_head *head);
 
 #endif

@@ -4,41 +4,47 @@
 
 /* struct server_taken's form, for HTTP. */
 #define FORM_HEAD 1u
-#define FORM_OLD  2u
+#define FORM_OLD  2u /* the next is HTTP_SERVER_SPARE_FORM */
 
 bool http_server_is_head(uint32_t form)
 {
     return form & FORM_HEAD;
 }
 
-void http_server_head(struct http_server *http, int status, const char *type, size_t length,
-                      uint32_t form, bool closes, struct buffer *out)
+void http_server_head(struct http_server *http, struct http_head *head, uint32_t form, bool closes,
+                      struct buffer *out)
 {
-    http->responses[http_status_index(status)]++;
-    enum http_connection connection = closes            ? HTTP_CLOSES
-                                      : form & FORM_OLD ? HTTP_STAYS_OPEN
-                                                        : HTTP_AS_USUAL;
-    http_format_head(out, &http->date, clock_read(http->clock).wall, status, type, length,
-                     connection);
+    http->responses[http_status_index(head->status)]++;
+    head->connection = closes ? HTTP_CLOSES : form & FORM_OLD ? HTTP_STAYS_OPEN : HTTP_AS_USUAL;
+    http_format_head(out, &http->date, clock_read(http->clock).wall, head);
 }
 
 void http_server_text(struct http_server *http, int status, const char *type, struct bytes body,
                       uint32_t form, bool closes, struct buffer *out)
 {
-    http_server_head(http, status, type, body.size, form, closes, out);
+    struct http_head head = {.status = status, .type = type, .length = body.size};
+    http_server_head(http, &head, form, closes, out);
     if (!http_server_is_head(form))
         buffer_append(out, body.data, body.size);
+}
+
+void http_server_error_with(struct http_server *http, int status, const char *text,
+                            struct bytes fields, uint32_t form, bool closes, struct buffer *out)
+{
+    struct bytes line = bytes_of_text(text);
+    struct http_head head = {
+        .status = status, .type = HTTP_PLAIN, .length = line.size + 1, .fields = fields};
+    http_server_head(http, &head, form, closes, out);
+    if (http_server_is_head(form))
+        return;
+    buffer_append(out, line.data, line.size);
+    buffer_append(out, "\n", 1);
 }
 
 void http_server_error(struct http_server *http, int status, const char *text, uint32_t form,
                        bool closes, struct buffer *out)
 {
-    struct bytes line = bytes_of_text(text);
-    http_server_head(http, status, HTTP_PLAIN, line.size + 1, form, closes, out);
-    if (http_server_is_head(form))
-        return;
-    buffer_append(out, line.data, line.size);
-    buffer_append(out, "\n", 1);
+    http_server_error_with(http, status, text, (struct bytes){0}, form, closes, out);
 }
 
 enum server_take http_server_reject(struct http_server *http, int status, const char *text,

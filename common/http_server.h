@@ -28,14 +28,20 @@ enum server_take http_server_reject(struct http_server *http, int status, const 
 /* For the hook `refuse`. */
 void http_server_refuse(struct http_server *http, enum server_refusal refusal, struct buffer *out);
 
-/* Append a response, or its head, in the way that `form` (of struct server_taken) says. */
-void http_server_head(struct http_server *http, int status, const char *type, size_t length,
-                      uint32_t form, bool closes, struct buffer *out);
+/* From this bit on, the form of a request (of struct server_taken) is for the stage to use. */
+#define HTTP_SERVER_SPARE_FORM 4u
+
+/* Append a response, or its head, in the way that `form` says; this sets head->connection. */
+void http_server_head(struct http_server *http, struct http_head *head, uint32_t form, bool closes,
+                      struct buffer *out);
 void http_server_text(struct http_server *http, int status, const char *type, struct bytes body,
                       uint32_t form, bool closes, struct buffer *out);
 /* `text` is one line, without its newline. */
 void http_server_error(struct http_server *http, int status, const char *text, uint32_t form,
                        bool closes, struct buffer *out);
+/* The same, with further header lines. */
+void http_server_error_with(struct http_server *http, int status, const char *text,
+                            struct bytes fields, uint32_t form, bool closes, struct buffer *out);
 
 /* weir_<name>_requests_total, by status. */
 void http_server_measure(const struct http_server *http, const char *name, struct metrics *metrics);

@@ -249,6 +249,7 @@ static bool create_stage(struct reactor *reactor, size_t index, struct error *er
         .listener = -1,
         .log = reactor->setup.log,
     };
+    setup.cache_count = topology_caches(reactor->setup.topology, instance->stage, setup.caches);
     if (reactor->setup.topology->stages[instance->stage].listen != NULL) {
         struct listener *listener = &reactor->setup.listeners[instance->stage];
         setup.listener = listener->descriptors[instance->number];

@@ -46,10 +46,11 @@ enum server_take {
 };
 
 struct server_taken {
-    size_t size;      /* bytes of the input that the request is made of */
-    struct bytes key; /* ASK: valid until the next call of a hook */
-    uint32_t form;    /* ASK: the protocol's own note of what was asked and how to respond */
-    bool is_last;     /* the connection ends behind its response; further input is ignored */
+    size_t size;       /* bytes of the input that the request is made of */
+    struct bytes key;  /* ASK: valid until the next call of a hook */
+    uint32_t form;     /* ASK: the protocol's own note of what was asked and how to respond */
+    struct bytes note; /* ASK: more of that, copied and kept for `respond`; valid as the key is */
+    bool is_last;      /* the connection ends behind its response; further input is ignored */
 };
 
 /* The topmost bit of a server's tokens is 0: by it a stage tells apart what it asks for on its own
@@ -83,7 +84,7 @@ struct server_protocol {
 
     /* Appends the response. `closes`: the connection ends behind it. Called only while the client
      * is connected. */
-    void (*respond)(void *owner, void *session, uint32_t form, bool closes,
+    void (*respond)(void *owner, void *session, uint32_t form, struct bytes note, bool closes,
                     const struct answer *answer, struct server_output *out);
 
     /* Appends what a connection is told before it is closed. */

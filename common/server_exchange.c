@@ -32,7 +32,8 @@ static void complete(struct server *server, struct server_request *request,
     }
     bool closes = connection->phase == CONNECTION_LAST && !request->next;
     server->protocol->respond(server->owner, server_connection_session(connection), request->form,
-                              closes, answer, output_of(connection, request));
+                              buffer_bytes(&request->note), closes, answer,
+                              output_of(connection, request));
     server_pipeline_finish(&connection->pipeline, request, &server->requests);
     server_connection_touch(connection);
 }
@@ -59,6 +60,7 @@ static void begin(struct server_connection *connection, const struct server_take
     struct server *server = connection->server;
     struct server_request *request = server_requests_take(&server->requests);
     request->form = taken->form;
+    buffer_append(&request->note, taken->note.data, taken->note.size);
     request->connection = connection;
     request->deadline = now + server->limits.timeout;
     server_pipeline_push(&connection->pipeline, request);

@@ -13,6 +13,7 @@ void server_requests_fini(struct server_requests *requests)
     for (size_t i = 0; i < requests->block_count; i++) {
         for (size_t k = 0; k < BLOCK; k++) {
             buffer_fini(&requests->blocks[i][k].key);
+            buffer_fini(&requests->blocks[i][k].note);
             server_output_fini(&requests->blocks[i][k].response);
         }
         free(requests->blocks[i]);
@@ -50,6 +51,7 @@ void server_requests_give(struct server_requests *requests, struct server_reques
 {
     CHECK(!wheel_is_started(&request->timer) && !request->link);
     buffer_fini(&request->key);
+    buffer_fini(&request->note);
     server_output_fini(&request->response);
     *request = (struct server_request){
         .index = request->index,

@@ -34,6 +34,7 @@ struct server_request {
     struct wheel_timer timer;                    /* WAITING, ASKED: when to give up */
     int64_t deadline;                            /* mono ns, told to whom is asked */
     struct buffer key;                           /* WAITING */
+    struct buffer note;                          /* the rest of the protocol's note */
     struct server_output response;               /* DONE */
 };
 

@@ -16,6 +16,7 @@
 #include "common/message.h"
 #include "common/metrics.h"
 #include "common/settings.h"
+#include "common/trail.h"
 
 struct uv_loop_s;
 
@@ -71,20 +72,23 @@ static inline void port_notify(struct serve_port *port, const struct notice *not
     port->notify(port, notice);
 }
 
-/* What a stage is created with. All of it outlives the stage. */
+/* What a stage is created with. All that it points to outlives the stage. */
 struct stage_setup {
     const char *name;                /* of the instance: "http.0", or "http" where there is one */
     const struct settings *settings; /* checked; this instance's share */
-    const struct settings *origin; /* of the stage at the end of what it asks; NULL: asks nobody */
-    struct ask_port *asks;         /* NULL where its kind does not ask */
-    struct ask_port *control;      /* of every reactor; NULL where its kind does not ask there */
-    struct serve_port *serves;     /* NULL where its kind does not serve */
-    struct uv_loop_s *loop;        /* for descriptors and name look-ups; NULL in a simulated run */
-    struct clock *clock;           /* for what the loop calls, outside the hooks */
-    int listener;                  /* bound, for the stage to listen on and close; -1: none */
-    const char *address;           /* of the listener, as bound; NULL: none */
-    size_t all_clients; /* max_clients of all instances that have such a setting, this one
-                           among them: they share the process's descriptors; 0: none */
+    const struct settings *origin;  /* of the stage at the end of what it asks; NULL: asks nobody */
+    const char *caches[TRAIL_MOST]; /* names of the stages between it and the origin, those that
+                                       both ask and serve, that nearest the origin first */
+    size_t cache_count;
+    struct ask_port *asks;     /* NULL where its kind does not ask */
+    struct ask_port *control;  /* of every reactor; NULL where its kind does not ask there */
+    struct serve_port *serves; /* NULL where its kind does not serve */
+    struct uv_loop_s *loop;    /* for descriptors and name look-ups; NULL in a simulated run */
+    struct clock *clock;       /* for what the loop calls, outside the hooks */
+    int listener;              /* bound, for the stage to listen on and close; -1: none */
+    const char *address;       /* of the listener, as bound; NULL: none */
+    size_t all_clients;        /* max_clients of all instances that have such a setting, this one
+                                  among them: they share the process's descriptors; 0: none */
     struct log *log;
 };
 

@@ -10,6 +10,7 @@
 #include "common/error.h"
 #include "common/keys.h"
 #include "common/settings.h"
+#include "common/trail.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -94,6 +95,11 @@ bool topology_override(struct topology_draft *draft, const char *kind, const cha
 
 /* Takes the draft, whether it succeeds or not. NULL on error. */
 struct topology *topology_check(struct topology_draft **draft, struct error *error);
+
+/* The names of the stages between `stage` (index) and its origin, that nearest the origin first;
+ * they live as long as the topology. Returns how many there are. */
+size_t topology_caches(const struct topology *topology, size_t stage,
+                       const char *caches[TRAIL_MOST]);
 
 void topology_destroy(struct topology **topology);
 void topology_draft_destroy(struct topology_draft **draft);

@@ -8,6 +8,7 @@
 #include "common/ring.h"
 #include "common/text.h"
 #include "common/topology_draft.h"
+#include "common/trail.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -89,6 +90,20 @@ static bool check_cycle(const struct topology_draft *draft, const struct topolog
     return true; /* it runs into a cycle that it is no part of: found from within */
 }
 
+/* An answer notes each cache that it passes, and has room for so many; there are no cycles. */
+static bool check_row(const struct topology_draft *draft, const struct topology *topology,
+                      size_t start)
+{
+    size_t caches = 0;
+
+    for (size_t at = start; topology->stages[at].asks != SIZE_MAX; at = topology->stages[at].asks)
+        caches += topology->stages[at].kind->serves;
+    return caches <= TRAIL_MOST ||
+           draft_refuse(draft, draft->stages[start].asks.place, draft->stages[start].name, "asks",
+                        "leads through %zu caches; at most %d may stand in a row", caches,
+                        TRAIL_MOST);
+}
+
 /* Port 0 takes a free port each time. */
 static bool may_repeat(const char *address)
 {
@@ -158,6 +173,9 @@ bool draft_check_links(const struct topology_draft *draft, struct topology *topo
     }
     for (size_t i = 0; i < draft->stage_count; i++)
         if (!check_cycle(draft, topology, i))
+            return false;
+    for (size_t i = 0; i < draft->stage_count; i++)
+        if (!check_row(draft, topology, i))
             return false;
     return check_unique(draft);
 }

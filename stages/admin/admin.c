@@ -75,13 +75,13 @@ static enum status ask(void *owner, uint64_t token, uint32_t form, struct bytes 
 
 /* The form of a request says how it wants its response; what it asked for is known from the survey
  * under way, for there is only one. */
-static void respond(void *owner, void *session, uint32_t form, bool closes,
+static void respond(void *owner, void *session, uint32_t form, struct bytes note, bool closes,
                     const struct answer *answer, struct server_output *out)
 {
     struct admin *admin = owner;
     struct bytes text = answer_bytes(answer);
     struct http_server *http = &admin->http;
-    (void)session;
+    (void)session, (void)note;
     if (answer->status != STATUS_VALUE)
         http_server_error(http, 503, "the stages could not be asked, try again later", form, closes,
                           &out->bytes);

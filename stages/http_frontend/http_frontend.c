@@ -4,9 +4,11 @@
  * its reactor's thread; keeps nothing of a request itself. */
 #include "stages/http_frontend/http_frontend.h"
 
+#include "common/http_none_match.h"
 #include "common/http_percent.h"
 #include "common/http_server.h"
 #include "common/memory.h"
+#include "stages/http_frontend/freshness.h"
 
 #include <stdlib.h>
 
@@ -14,8 +16,15 @@ struct http_frontend {
     struct server *server;
     struct ask_port *asks;
     struct http_server http;
+    struct freshness_chain chain;
+    bool allows_refresh;
     char key[HTTP_MAX_TARGET]; /* decoded, until it has been asked for */
+    struct buffer tags;        /* of If-None-Match, likewise */
 };
+
+/* The form of a request, beside what http_server keeps there. */
+#define FORM_REFRESH   HTTP_SERVER_SPARE_FORM        /* no stored answer will do */
+#define FORM_ANY_MATCH (HTTP_SERVER_SPARE_FORM << 1) /* If-None-Match: * */
 
 static const char usage[] = "This is weir, a cache in front of Redis.\n"
                             "GET /<key> answers with the value of the key; percent-encode what a "
@@ -36,6 +45,20 @@ static const struct failure {
     [STATUS_TIMEOUT] = {504, "Redis did not answer in time"},
 };
 
+/* What the request says about stored answers: its note is the tags of If-None-Match. */
+static void take_conditions(struct http_frontend *frontend, const struct http_request *request,
+                            struct server_taken *taken)
+{
+    if (request->is_no_cache && frontend->allows_refresh)
+        taken->form |= FORM_REFRESH;
+    if (!request->has_none_match)
+        return;
+    frontend->tags.size = 0;
+    if (http_none_match_parse(request->head, &frontend->tags) == HTTP_MATCH_ANY)
+        taken->form |= FORM_ANY_MATCH;
+    taken->note = buffer_bytes(&frontend->tags);
+}
+
 static enum server_take take(void *owner, void *session, struct bytes input,
                              struct server_taken *taken, struct buffer *reply)
 {
@@ -51,6 +74,7 @@ static enum server_take take(void *owner, void *session, struct bytes input,
                          reply);
         return SERVER_REPLY;
     }
+    take_conditions(frontend, &request, taken);
     taken->key = request.path;
     if (!memchr(request.path.data, '%', request.path.size))
         return SERVER_ASK;
@@ -65,24 +89,43 @@ static enum status ask(void *owner, uint64_t token, uint32_t form, struct bytes 
                        int64_t deadline)
 {
     struct http_frontend *frontend = owner;
-    (void)form;
-    return port_ask(frontend->asks, token, &(struct ask){.key = key, .deadline = deadline});
+    struct ask asked = {
+        .key = key, .deadline = deadline, .flags = (form & FORM_REFRESH) != 0 ? ASK_REFRESH : 0};
+    return port_ask(frontend->asks, token, &asked);
 }
 
-static void respond(void *owner, void *session, uint32_t form, bool closes,
+/* RFC 9110, 13.1.2: the client has what it asks for. */
+static bool is_not_modified(uint32_t form, struct bytes tags, const struct answer *answer)
+{
+    return (form & FORM_ANY_MATCH) != 0 ||
+           (tags.size > 0 && answer->tag != 0 && http_none_match_has(tags, answer->tag));
+}
+
+static void respond(void *owner, void *session, uint32_t form, struct bytes note, bool closes,
                     const struct answer *answer, struct server_output *out)
 {
     struct http_frontend *frontend = owner;
     struct http_server *http = &frontend->http;
+    char room[FRESHNESS_ROOM];
+    struct bytes freshness = {0};
     (void)session;
+    if (answer->status == STATUS_VALUE || answer->status == STATUS_NONE)
+        freshness = freshness_format(&frontend->chain, answer, room);
     if (answer->status != STATUS_VALUE) {
         const struct failure *failure = &failures[answer->status];
-        http_server_error(http, failure->status, failure->text, form, closes, &out->bytes);
+        http_server_error_with(http, failure->status, failure->text, freshness, form, closes,
+                               &out->bytes);
         return;
     }
-    http_server_head(http, 200, "application/octet-stream", answer_bytes(answer).size, form, closes,
-                     &out->bytes);
-    if (http_server_is_head(form))
+    struct http_head head = {.status = 200,
+                             .type = "application/octet-stream",
+                             .length = answer_bytes(answer).size,
+                             .fields = freshness};
+    bool is_known = is_not_modified(form, note, answer);
+    if (is_known)
+        head = (struct http_head){.status = 304, .fields = freshness};
+    http_server_head(http, &head, form, closes, &out->bytes);
+    if (is_known || http_server_is_head(form))
         return;
     if (answer->value)
         server_output_add_value(out, answer->value);
@@ -113,6 +156,7 @@ static void destroy(void **stage)
     if (!frontend)
         return;
     server_destroy(&frontend->server);
+    buffer_fini(&frontend->tags);
     free(frontend);
 }
 
@@ -121,6 +165,8 @@ static void *create(const struct stage_setup *setup, struct error *error)
     struct http_frontend *frontend = memory_alloc(1, sizeof(*frontend));
     frontend->asks = setup->asks;
     frontend->http.clock = setup->clock;
+    frontend->allows_refresh = strcmp(settings_text(setup->settings, "allow_refresh"), "true") == 0;
+    freshness_chain_init(&frontend->chain, setup->caches, setup->cache_count);
     struct server_limits limits = server_limits_of(setup->settings);
     frontend->server = server_create(setup, &limits, &protocol, frontend, error);
     void *stage = frontend;
@@ -179,7 +225,18 @@ static bool is_drained(void *stage)
     return server_is_drained(frontend->server);
 }
 
-static const struct setting_spec settings[] = {SERVER_SETTINGS("60s"), {0}};
+static bool check_flag(const char *text, struct error *error)
+{
+    return strcmp(text, "true") == 0 || strcmp(text, "false") == 0 ||
+           error_set(error, "must be true or false");
+}
+
+// clang-format off
+static const struct setting_spec settings[] = {
+    SERVER_SETTINGS("60s"),
+    {.name = "allow_refresh", .type = SETTING_TEXT, .preset = "false", .check = check_flag},
+    {0}};
+// clang-format on
 
 const struct stage_kind http_frontend_kind = {
     .spec =

@@ -73,10 +73,10 @@ static enum status ask(void *owner, uint64_t token, uint32_t form, struct bytes 
     return resp_keys_ask(owner, token, form, key, deadline);
 }
 
-static void respond(void *owner, void *session, uint32_t form, bool closes,
+static void respond(void *owner, void *session, uint32_t form, struct bytes note, bool closes,
                     const struct answer *answer, struct server_output *out)
 {
-    (void)session, (void)closes;
+    (void)session, (void)note, (void)closes;
     resp_keys_respond(owner, form, answer, out);
 }
 

@@ -208,6 +208,9 @@ static void test_readiness_flows_from_the_origin_to_the_client(void **state)
     scene->fakes[ORIGIN].script.on_turn = note_settling;
     assert_true(scene_run(scene));
     assert_string_equal(scene->order, "origin settled relay client");
+    assert_int_equal(scene->fakes[CLIENT].setup.cache_count, 1);
+    assert_string_equal(scene->fakes[CLIENT].setup.caches[0], "relay");
+    assert_int_equal(scene->fakes[RELAY].setup.cache_count, 0);
     scene_destroy(&scene);
 }
 

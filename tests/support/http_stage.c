@@ -34,6 +34,7 @@ struct http_stage {
     struct {
         uint64_t token;
         struct blob key;
+        unsigned flags;
     } asks[MAX_ASKS];
     size_t ask_count;
     struct blob head;
@@ -52,6 +53,7 @@ static enum status gather(struct ask_port *port, size_t shard, uint64_t token,
     assert_true(stage->ask_count < MAX_ASKS);
     stage->asks[stage->ask_count].token = token;
     blob_append(&stage->asks[stage->ask_count].key, asked->key.data, asked->key.size);
+    stage->asks[stage->ask_count].flags = asked->flags;
     stage->ask_count++;
     return STATUS_VALUE;
 }
@@ -62,12 +64,18 @@ static bool is_open(const struct ask_port *port)
     return true;
 }
 
+static size_t find_setting(const char *name)
+{
+    size_t i = 0;
+    while (strcmp(http_frontend_kind.spec.settings[i].name, name) != 0)
+        i++;
+    return i;
+}
+
 static void set(struct http_stage *stage, const char *name, int64_t number)
 {
     const struct setting_spec *spec = http_frontend_kind.spec.settings;
-    size_t i = 0;
-    while (strcmp(spec[i].name, name) != 0)
-        i++;
+    size_t i = find_setting(name);
     if (number == 0 && spec[i].type == SETTING_COUNT)
         text_parse_count(spec[i].preset, &number);
     else if (number == 0 && spec[i].type == SETTING_SIZE)
@@ -90,7 +98,13 @@ static void set_all(struct http_stage *stage, const struct server_limits *limits
     set(stage, "max_output", (int64_t)limits->max_output);
 }
 
-struct http_stage *http_stage_create(struct server_limits limits)
+struct chain {
+    const char *const *caches;
+    size_t count;
+};
+
+static struct http_stage *create(struct server_limits limits, struct chain chain,
+                                 const char *allow_refresh)
 {
     struct http_stage *stage = calloc(1, sizeof(*stage));
     struct error error = {""};
@@ -102,6 +116,7 @@ struct http_stage *http_stage_create(struct server_limits limits)
     stage->clock = (struct clock){clock_now(), true};
     log_init(&stage->log, STDERR_FILENO, LOG_ERROR, false);
     set_all(stage, &limits);
+    stage->values[find_setting("allow_refresh")].text = allow_refresh;
     if (!listener_open(&stage->listener, "127.0.0.1:0", 1, &error))
         trouble("%s", error.text);
     struct stage_setup setup = {.name = "http",
@@ -111,7 +126,10 @@ struct http_stage *http_stage_create(struct server_limits limits)
                                 .clock = &stage->clock,
                                 .listener = stage->listener.descriptors[0],
                                 .address = stage->listener.address,
+                                .cache_count = chain.count,
                                 .log = &stage->log};
+    for (size_t i = 0; i < chain.count; i++)
+        setup.caches[i] = chain.caches[i];
     stage->listener.descriptors[0] = -1;
     stage->stage = http_frontend_kind.create(&setup, &error);
     if (!stage->stage)
@@ -120,6 +138,18 @@ struct http_stage *http_stage_create(struct server_limits limits)
     http_frontend_kind.on_open(stage->stage, stage->clock.now);
     assert_null(http_frontend_kind.unready(stage->stage, stage->clock.now));
     return stage;
+}
+
+struct http_stage *http_stage_create(struct server_limits limits)
+{
+    return create(limits, (struct chain){0}, "false");
+}
+
+struct http_stage *http_stage_create_behind(const char *const *caches, size_t count,
+                                            bool allows_refresh)
+{
+    return create((struct server_limits){0}, (struct chain){caches, count},
+                  allows_refresh ? "true" : "false");
 }
 
 void http_stage_destroy(struct http_stage **stage)
@@ -197,6 +227,12 @@ struct bytes http_stage_key(const struct http_stage *stage, size_t ask)
 {
     assert_true(ask < stage->ask_count);
     return (struct bytes){stage->asks[ask].key.data, stage->asks[ask].key.length};
+}
+
+unsigned http_stage_flags(const struct http_stage *stage, size_t ask)
+{
+    assert_true(ask < stage->ask_count);
+    return stage->asks[ask].flags;
 }
 
 void http_stage_answer(struct http_stage *stage, size_t ask, const struct answer *answer)
@@ -282,6 +318,10 @@ static size_t expect_head(struct http_stage *stage, int client, int status)
         fail_msg("not %d but %s", status, head);
     assert_non_null(strstr(head, "\r\nDate: "));
     const char *length = strstr(head, "\r\nContent-Length: ");
+    if (status == 304) { /* RFC 9110, 15.4.5: it has no body, and speaks of none */
+        assert_null(length);
+        return 0;
+    }
     assert_non_null(length);
     return strtoull(length + strlen("\r\nContent-Length: "), NULL, 10);
 }

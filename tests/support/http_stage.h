@@ -14,6 +14,9 @@ struct http_stage;
 
 /* A limit that is zero has its preset. */
 struct http_stage *http_stage_create(struct server_limits limits);
+/* All limits preset; `caches` are on the way to the origin, that nearest it first. */
+struct http_stage *http_stage_create_behind(const char *const *caches, size_t count,
+                                            bool allows_refresh);
 void http_stage_destroy(struct http_stage **stage);
 
 void http_stage_turn(struct http_stage *stage);
@@ -28,6 +31,7 @@ int64_t http_stage_metric(struct http_stage *stage, const char *name, const char
 void http_stage_expect_asks(struct http_stage *stage, size_t count);
 size_t http_stage_asks(const struct http_stage *stage); /* how many there were */
 struct bytes http_stage_key(const struct http_stage *stage, size_t ask);
+unsigned http_stage_flags(const struct http_stage *stage, size_t ask);
 void http_stage_answer(struct http_stage *stage, size_t ask, const struct answer *answer);
 void http_stage_answer_text(struct http_stage *stage, size_t ask, const char *text);
 /* What the port says to asks from now on. */
@@ -41,7 +45,7 @@ void http_stage_get(struct http_stage *stage, int client, const char *key);
 
 /* The next response: its status and, unless NULL, its body. Returns its head, until the next. */
 const char *http_stage_expect(struct http_stage *stage, int client, int status, const char *body);
-/* The same for a response to HEAD. */
+/* The same for a response without a body: to HEAD, or 304. */
 const char *http_stage_expect_head(struct http_stage *stage, int client, int status);
 
 /* Reads so many bytes, whatever they are. */

@@ -9,7 +9,9 @@ static void expect_head(struct http_date *date, int64_t wall, int status,
                         enum http_connection connection, const char *text)
 {
     struct buffer out = {0};
-    http_format_head(&out, date, wall, status, "text/plain", 1234567890, connection);
+    struct http_head head = {
+        .status = status, .type = "text/plain", .length = 1234567890, .connection = connection};
+    http_format_head(&out, date, wall, &head);
     assert_int_equal(out.size, strlen(text));
     assert_memory_equal(out.data, text, out.size);
     buffer_fini(&out);
@@ -35,6 +37,21 @@ static void test_heads(void **state)
                 "Allow: GET, HEAD\r\nConnection: keep-alive\r\n\r\n");
 }
 
+/* A value of 304 is the one that the client has: nothing is said about a body (RFC 9110, 15.4.5).
+ */
+static void test_a_head_without_a_body(void **state)
+{
+    struct http_date date = {0};
+    struct buffer out = {0};
+    struct http_head head = {.status = 304, .fields = bytes_of_text("Age: 7\r\nETag: \"a\"\r\n")};
+    const char *text = "HTTP/1.1 304 Not Modified\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
+                       "Age: 7\r\nETag: \"a\"\r\n\r\n";
+    (void)state;
+    http_format_head(&out, &date, 0, &head);
+    assert_true(bytes_are_equal(buffer_bytes(&out), bytes_of_text(text)));
+    buffer_fini(&out);
+}
+
 static void test_every_status_has_a_place(void **state)
 {
     (void)state;
@@ -46,6 +63,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_heads),
+        cmocka_unit_test(test_a_head_without_a_body),
         cmocka_unit_test(test_every_status_has_a_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

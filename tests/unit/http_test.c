@@ -78,6 +78,22 @@ static void test_a_get_is_understood(void **state)
     expect_ready("\r\nGET /key HTTP/1.1\r\n" HOST "\r\n", "key");
 }
 
+static void test_what_is_said_about_stored_answers(void **state)
+{
+    (void)state;
+    struct http_request request = expect_ready("\r\n" GET "\r\nrest", "key");
+    assert_true(bytes_are_equal(request.head, bytes_of_text(GET "\r\n")));
+    assert_false(request.has_none_match);
+    assert_false(request.is_no_cache);
+    assert_true(expect_ready(GET "If-None-match: ?\r\n\r\n", "key").has_none_match);
+    assert_false(expect_ready(GET "If-None-Matched: *\r\n\r\n", "key").has_none_match);
+    assert_true(expect_ready(GET "cache-Control: a, NO-cache\r\n\r\n", "key").is_no_cache);
+    assert_true(
+        expect_ready(GET "Cache-Control: no-cache\r\nCache-Control: x\r\n\r\n", "key").is_no_cache);
+    assert_false(expect_ready(GET "Cache-Control: no-store\r\n\r\n", "key").is_no_cache);
+    assert_false(expect_ready(GET "X-Cache-Control: no-cache\r\n\r\n", "key").is_no_cache);
+}
+
 static void test_what_follows_a_request_is_left_alone(void **state)
 {
     (void)state;
@@ -351,6 +367,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_get_is_understood),
+        cmocka_unit_test(test_what_is_said_about_stored_answers),
         cmocka_unit_test(test_what_follows_a_request_is_left_alone),
         cmocka_unit_test(test_absolute_targets),
         cmocka_unit_test(test_malformed_targets_are_400),

@@ -22,6 +22,9 @@
     "insecure, url, password, connections, watch, names, news.mode, news.topics"
 #define CACHE_SERVES(serves)                                                                       \
     "stages:\n  cache: {kind: cache, serves: " serves ", asks: redis}\n" REDIS
+/* Of a row of caches. */
+#define ROW(number, next)                                                                          \
+    "  c" #number ": {kind: cache, serves: inproc://c" #number ", asks: c" #next "}\n"
 #define ADMIN(settings) "stages:\n  admin: {kind: admin, " settings "}\n"
 
 struct refusal {
@@ -326,6 +329,10 @@ static void test_links(void **state)
          "  a: {kind: cache, serves: inproc://a, asks: b}\n"
          "  b: {kind: cache, serves: inproc://b, asks: a}\n",
          "t.yml:3: a.asks: goes in a circle: a asks b asks a"},
+        {"stages:\n" HTTP "  cache: {kind: cache, serves: inproc://cache, asks: c1}\n" ROW(1, 2)
+             ROW(2, 3) ROW(3, 4) ROW(4, 5) ROW(5, 6) ROW(6, 7)
+                 ROW(7, 8) "  c8: {kind: cache, serves: inproc://c8, asks: redis}\n" REDIS,
+         "t.yml:2: http.asks: leads through 9 caches; at most 8 may stand in a row"},
     };
     struct error reason, error;
     char expected[600];

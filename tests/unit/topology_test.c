@@ -155,6 +155,28 @@ static void test_anchors_share_settings(void **state)
     topology_destroy(&topology);
 }
 
+/* The way of an answer to each stage: in Cache-Status, the one nearest the origin comes first. */
+static void test_rfc9211_2_caches_are_named_from_the_origin_on(void **state)
+{
+    struct topology *topology =
+        load("stages:\n" HTTP "  bare: {kind: resp-frontend, listen: '127.0.0.1:1', asks: redis}\n"
+             "  cache: {kind: cache, serves: [inproc://a, inproc://b], asks: far}\n"
+             "  far: {kind: cache, serves: inproc://far, asks: redis}\n" REDIS
+             "  admin: {kind: admin, listen: '127.0.0.1:2'}\n");
+    const char *caches[TRAIL_MOST];
+
+    (void)state;
+    assert_int_equal(topology_caches(topology, 0, caches), 2);
+    assert_string_equal(caches[0], "far");
+    assert_string_equal(caches[1], "cache");
+    assert_int_equal(topology_caches(topology, 1, caches), 0);
+    assert_int_equal(topology_caches(topology, 2, caches), 1);
+    assert_string_equal(caches[0], "far");
+    for (size_t stage = 3; stage < 6; stage++) /* nothing stands between these and the origin */
+        assert_int_equal(topology_caches(topology, stage, caches), 0);
+    topology_destroy(&topology);
+}
+
 static void test_reactors_hold_what_is_written(void **state)
 {
     struct topology *topology =
@@ -299,6 +321,7 @@ int main(void)
         cmocka_unit_test(test_shards_and_instances_are_numbered),
         cmocka_unit_test(test_limits_are_divided_the_remainder_to_the_first),
         cmocka_unit_test(test_anchors_share_settings),
+        cmocka_unit_test(test_rfc9211_2_caches_are_named_from_the_origin_on),
         cmocka_unit_test(test_reactors_hold_what_is_written),
         cmocka_unit_test(test_a_stage_in_a_reactor_means_all_its_instances),
         cmocka_unit_test(test_without_reactors_each_number_has_its_own),
