@@ -79,7 +79,7 @@ static void test_reader_that_takes_nothing(void **state)
 
     redis_server_run(p->redis, "SET key value");
     redis_server_run(p->redis, "SETRANGE large %d x", 32 * 1024 * 1024);
-    pipeline_start(p, SETTINGS(.http = "timeout: 20s, send_timeout: 500ms"));
+    pipeline_start(p, SETTINGS(.http = "timeout: 1h, send_timeout: 500ms"));
     stuck = pipeline_connect(p);
     net_shrink_receive_buffer(http_client_descriptor(stuck));
     assert_true(http_client_request(stuck, HTTP_GET, "/large"));
