@@ -175,7 +175,7 @@ static void on_drained(uv_async_t *async)
 static void on_out_of_patience(uv_timer_t *timer)
 {
     struct host *host = timer->data;
-    log_write(host->log, LOG_WARN, "host", "drain cut short",
+    log_write(host->log, LOG_WARN, "host", "drain-cut-short",
               LOG_NUMBER("reactors_left", (int64_t)host->undrained));
     uv_stop(&host->loop);
 }

@@ -192,7 +192,7 @@ static void test_drain_timeout_cuts_a_drain(void **state)
     const int status = finish(&process);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
-    assert_non_null(strstr(process.log, "drain cut short"));
+    assert_non_null(strstr(process.log, "drain-cut-short"));
     assert_non_null(strstr(process.log, "stopped reason=drain_timeout"));
     assert_non_null(strstr(process.log, "idle.1 destroyed"));
 }
