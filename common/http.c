@@ -99,8 +99,9 @@ static const llhttp_settings_t settings = {
     .on_headers_complete = on_headers_complete,
 };
 
-/* Finds the end of the head, the empty line included, and checks the lines on the way. */
-static enum http_verdict check_lines(struct bytes input, const char **head_end,
+/* Finds the end of the head, the empty line included, and checks the lines on the way. `has_tabs`:
+ * there may be some behind a value. */
+static enum http_verdict check_lines(struct bytes input, const char **head_end, bool *has_tabs,
                                      struct http_request *request)
 {
     const char *at = input.data;
@@ -132,12 +133,25 @@ static enum http_verdict check_lines(struct bytes input, const char **head_end,
         if (!http_line_is_field(at, line_end))
             return http_refuse(request, HTTP_BAD, 400,
                                "a header line is not of the form Name: value");
+        *has_tabs |= line_end[-1] == '\t' || line_end[-1] == ' ';
     }
     if (line == HTTP_LINE_BROKEN)
         return http_refuse(request, HTTP_BAD, 400, "a line does not end with CR LF");
     if (is_cut)
         return http_refuse(request, HTTP_TOO_BIG, 431, "the header fields are larger than 32 KiB");
     return HTTP_MORE;
+}
+
+/* Copies a head, with spaces for the tabs behind its values: they are as good (RFC 9110, 5.6.3),
+ * but llhttp does not take them behind a length, a coding or a "close". */
+static void copy_head(char *copy, struct bytes head)
+{
+    bool is_behind = false; /* nothing but white space stands between here and the line's end */
+    for (size_t at = head.size; at-- > 0;) {
+        char byte = head.data[at];
+        is_behind = byte == '\r' || (is_behind && (byte == ' ' || byte == '\t'));
+        copy[at] = is_behind && byte == '\t' ? ' ' : byte;
+    }
 }
 
 /* Why the fields leave open where the request ends (RFC 9112, 6); NULL when they do not. */
@@ -225,7 +239,8 @@ enum http_verdict http_parse(struct bytes input, struct http_request *request)
     input = (struct bytes){input.data + skipped, input.size - skipped};
 
     const char *head_end;
-    enum http_verdict verdict = check_lines(input, &head_end, request);
+    bool has_tabs = false;
+    enum http_verdict verdict = check_lines(input, &head_end, &has_tabs, request);
     if (verdict != HTTP_READY)
         return verdict;
 
@@ -233,8 +248,14 @@ enum http_verdict http_parse(struct bytes input, struct http_request *request)
     llhttp_t parser;
     llhttp_init(&parser, HTTP_REQUEST, &settings);
     parser.data = &fields;
+    char copy[HTTP_MAX_HEAD];
     size_t head_size = (size_t)(head_end - input.data);
-    if (llhttp_execute(&parser, input.data, head_size) != HPE_PAUSED || !fields.is_complete)
+    struct bytes head = {input.data, head_size};
+    if (has_tabs) {
+        copy_head(copy, head);
+        head.data = copy;
+    }
+    if (llhttp_execute(&parser, head.data, head.size) != HPE_PAUSED || !fields.is_complete)
         return refuse_fields(&fields, request);
     verdict = check_fields(&fields, request);
     if (verdict != HTTP_READY)

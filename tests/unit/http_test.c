@@ -237,6 +237,40 @@ static void test_lengths_that_could_be_read_in_two_ways_are_400(void **state)
     expect_refused("GET /key HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400);
 }
 
+/* RFC 9110, 5.5: neither belongs to the value. */
+static void test_white_space_around_a_value_means_nothing(void **state)
+{
+    static const char *const around[][2] = {
+        {"", ""},   {" ", ""},    {"\t", ""},        {"", " "},    {"", "\t"},
+        {" ", " "}, {"\t", "\t"}, {" \t ", "\t \t"}, {"", " \t "}, {"", "\t\t"}};
+    static const char *const fields[][3] = {{"Content-Length:", "0", ""},
+                                            {"Content-Length:", "5", "hello"},
+                                            {"Transfer-Encoding:", "chunked", "0\r\n\r\n"},
+                                            {"Expect:", "100-continue", ""}};
+    char text[256];
+    (void)state;
+    for (size_t i = 0; i < sizeof(around) / sizeof(*around); i++) {
+        for (size_t k = 0; k < sizeof(fields) / sizeof(*fields); k++) {
+            snprintf(text, sizeof(text), GET "%s%s%s%s\r\n\r\n%s", fields[k][0], around[i][0],
+                     fields[k][1], around[i][1], fields[k][2]);
+            struct http_request request = expect_ready(text, "key");
+            assert_int_equal(request.size, strlen(text));
+            assert_true(request.keeps_alive);
+        }
+        snprintf(text, sizeof(text), GET "Connection:%sclose%s\r\n\r\n", around[i][0],
+                 around[i][1]);
+        assert_false(expect_ready(text, "key").keeps_alive);
+    }
+    expect_refused(GET "Content-Length: 5\t5\r\n\r\nhello", 400);
+    expect_refused(GET "Content-Length: 5 \t5\t\r\n\r\nhello", 400);
+    expect_refused(GET "Content-Length: \t\r\n\r\n", 400);
+    expect_refused(GET "Content-Length: 5\t\r\nContent-Length: 5\t\r\n\r\nhello", 400);
+    expect_refused(GET "Content-Length: 5\t\r\nTransfer-Encoding: chunked\t\r\n\r\n", 400);
+    expect_refused(GET "Content-Length: 5\v\r\n\r\nhello", 400);
+    expect_refused(GET "Content-Length:\t5\t\r\n\t\r\n\r\nhello", 400);
+    expect_refused("GET /key HTTP/1.1\t\r\n" HOST "\r\n", 400);
+}
+
 static void test_unknown_codings_are_501(void **state)
 {
     (void)state;
@@ -363,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_a_host_is_a_host),
         cmocka_unit_test(test_a_refusal_says_why),
         cmocka_unit_test(test_lengths_that_could_be_read_in_two_ways_are_400),
+        cmocka_unit_test(test_white_space_around_a_value_means_nothing),
         cmocka_unit_test(test_unknown_codings_are_501),
         cmocka_unit_test(test_a_small_body_is_part_of_the_request),
         cmocka_unit_test(test_malformed_chunks_are_400),
