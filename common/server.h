@@ -72,7 +72,8 @@ struct server_protocol {
     void (*on_connect)(void *owner, void *session, int descriptor);
     void (*on_close)(void *owner, void *session);
 
-    /* Takes the first request off `input`, which is never empty. Bounds what it calls MORE. */
+    /* Takes the first request off `input`, which is never empty. Bounds what it calls MORE; after
+     * that, the next call for the connection has the same bytes with more behind them. */
     enum server_take (*take)(void *owner, void *session, struct bytes input,
                              struct server_taken *taken, struct buffer *reply);
 

@@ -43,8 +43,8 @@ static enum server_take take(void *owner, void *session, struct bytes input,
 {
     struct admin *admin = owner;
     struct http_request request;
-    (void)session;
-    enum server_take outcome = http_server_take(&admin->http, input, &request, taken, reply);
+    enum server_take outcome =
+        http_server_take(&admin->http, session, input, &request, taken, reply);
     if (outcome != SERVER_ASK)
         return outcome;
     if (is_text(request.path, "metrics")) {
@@ -103,6 +103,7 @@ static void refuse(void *owner, enum server_refusal refusal, struct buffer *out)
 
 static const struct server_protocol protocol = {
     .name = "admin",
+    .session_size = sizeof(struct http_session),
     .take = take,
     .ask = ask,
     .respond = respond,

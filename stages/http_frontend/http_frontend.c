@@ -42,8 +42,7 @@ static enum server_take take(void *owner, void *session, struct bytes input,
     struct http_frontend *frontend = owner;
     struct http_server *http = &frontend->http;
     struct http_request request;
-    (void)session;
-    enum server_take outcome = http_server_take(http, input, &request, taken, reply);
+    enum server_take outcome = http_server_take(http, session, input, &request, taken, reply);
     if (outcome != SERVER_ASK)
         return outcome;
     if (request.path.size == 0) {
@@ -98,6 +97,7 @@ static void refuse(void *owner, enum server_refusal refusal, struct buffer *out)
 
 static const struct server_protocol protocol = {
     .name = "http",
+    .session_size = sizeof(struct http_session),
     .take = take,
     .ask = ask,
     .respond = respond,
