@@ -9,8 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define FEW_FILES 64 /* descriptors */
 
 /* ---- a stage that does nothing ---- */
 
@@ -26,7 +29,11 @@ static void *create(const struct stage_setup *setup, struct error *error)
     const enum habit habit = (enum habit)setup->settings->values[0].number;
     sigset_t blocked;
     pthread_sigmask(SIG_BLOCK, NULL, &blocked);
-    if (!sigismember(&blocked, SIGTERM))
+    struct rlimit files = {0};
+    getrlimit(RLIMIT_NOFILE, &files);
+    if (files.rlim_cur <= FEW_FILES)
+        error_set(error, "there could be more descriptors");
+    else if (!sigismember(&blocked, SIGTERM))
         error_set(error, "signals are not blocked");
     else if (habit == NOT_CREATED)
         error_set(error, "no such thing");
@@ -117,6 +124,10 @@ static void start(struct host_process *process, enum habit habit, int64_t drain_
     process->pid = fork();
     assert_true(process->pid >= 0);
     if (process->pid == 0) {
+        struct rlimit files;
+        getrlimit(RLIMIT_NOFILE, &files);
+        files.rlim_cur = FEW_FILES; /* the host takes what it may have */
+        setrlimit(RLIMIT_NOFILE, &files);
         close(ends[0]);
         be_host(ends[1], habit, drain_timeout);
     }
