@@ -30,6 +30,7 @@ struct server *server_create(const struct stage_setup *setup, const struct serve
     server->loop = setup->loop;
     server->clock = setup->clock;
     server->log = setup->log;
+    server->asks = setup->asks;
     server->limits = *limits;
     server->protocol = protocol;
     server->owner = owner;
@@ -42,8 +43,9 @@ struct server *server_create(const struct stage_setup *setup, const struct serve
     return server;
 }
 
-int64_t server_on_turn(struct server *server, struct moment now)
+int64_t server_on_turn(void *stage, struct moment now)
 {
+    struct server *server = server_of(stage);
     server_exchange_expire_all(server, now.mono);
     server_connection_expire_all(server, now.mono);
     server_exchange_admit(server, now.mono);
@@ -93,22 +95,28 @@ void server_measure(const struct server *server, struct metrics *metrics)
 #undef NAMED
 }
 
-const char *server_unready(const struct server *server)
+const char *server_unready(void *stage, struct moment now)
 {
+    const struct server *server = server_of(stage);
+    (void)now;
+    if (server->asks && !server->asks->is_open(server->asks))
+        return "has no session with the stage it asks";
     return server->is_listening ? NULL : "does not listen";
 }
 
-void server_drain(struct server *server)
+void server_drain(void *stage, struct moment now)
 {
+    struct server *server = server_of(stage);
+    (void)now;
     server_listen_close(server);
     for (struct server_connection *connection = server->connections; connection;
          connection = connection->next)
         server_connection_end(connection);
 }
 
-bool server_is_drained(const struct server *server)
+bool server_is_drained(void *stage)
 {
-    return !server->connections;
+    return !server_of(stage)->connections;
 }
 
 void server_destroy(struct server **server_at)

@@ -143,8 +143,10 @@ void server_listen_close(struct server *server)
     server->is_listening = false;
 }
 
-void server_open(struct server *server)
+void server_on_open(void *stage, struct moment now)
 {
+    struct server *server = server_of(stage);
+    (void)now;
     if (!server->listener)
         return;
     uv_os_fd_t descriptor;

@@ -79,6 +79,7 @@ struct server {
     struct uv_loop_s *loop;
     struct clock *clock;
     struct log *log;
+    const struct ask_port *asks; /* of the stage; NULL: it asks nobody */
     struct server_limits limits;
     const struct server_protocol *protocol;
     void *owner; /* of the protocol */
@@ -101,6 +102,12 @@ struct server {
     struct buffer reply; /* while a request is taken */
     char read_buffer[SERVER_READ_SIZE];
 };
+
+/* The server of a stage that begins with it. */
+static inline struct server *server_of(void *stage)
+{
+    return *(struct server **)stage;
+}
 
 /* ---- server_listen.c ---- */
 
