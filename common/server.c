@@ -65,6 +65,18 @@ int64_t server_on_turn(void *stage, struct moment now)
                          wheel_next(&server->connection_timers));
 }
 
+static const char *const end_labels[SERVER_ENDS] = {
+    [END_CLIENT] = "reason=\"client\"",
+    [END_BROKEN] = "reason=\"broken\"",
+    [END_REQUEST] = "reason=\"request\"",
+    [END_IDLE_TIMEOUT] = "reason=\"idle_timeout\"",
+    [END_HEAD_TIMEOUT] = "reason=\"head_timeout\"",
+    [END_SEND_TIMEOUT] = "reason=\"send_timeout\"",
+    [END_MAX_OUTPUT] = "reason=\"max_output\"",
+    [END_HELD] = "reason=\"held\"",
+    [END_DRAIN] = "reason=\"drain\"",
+};
+
 void server_measure(const struct server *server, struct metrics *metrics)
 {
     const struct server_counters *counters = &server->counters;
@@ -84,11 +96,9 @@ void server_measure(const struct server *server, struct metrics *metrics)
                     counters->refused_clients);
     metrics_counter(metrics, NAMED("refused_total"), refused, "reason=\"waiting\"",
                     counters->refused_waiting);
-    metrics_counter(metrics, NAMED("refused_total"), refused, "reason=\"output\"",
-                    counters->refused_output);
-    metrics_counter(metrics, NAMED("closed_total"),
-                    "Connections closed because their responses were not read.",
-                    "reason=\"max_output\"", counters->closed_output);
+    for (size_t i = 0; i < SERVER_ENDS; i++)
+        metrics_counter(metrics, NAMED("closed_total"), "Connections closed.", end_labels[i],
+                        counters->closed[i]);
     metrics_counter(metrics, NAMED("late_answers_total"),
                     "Answers that came when nobody waited for them any more.", NULL,
                     counters->late_answers);
@@ -111,7 +121,7 @@ void server_drain(void *stage, struct moment now)
     server_listen_close(server);
     for (struct server_connection *connection = server->connections; connection;
          connection = connection->next)
-        server_connection_end(connection);
+        server_connection_end(connection, END_DRAIN);
 }
 
 bool server_is_drained(void *stage)
@@ -127,7 +137,7 @@ void server_destroy(struct server **server_at)
     *server_at = NULL;
     server_listen_close(server);
     while (server->connections)
-        server_connection_close(server->connections);
+        server_connection_close(server->connections, END_DRAIN);
     server_requests_fini(&server->requests);
     while (server->spare_count > 0)
         buffer_fini(&server->spares[--server->spare_count]);

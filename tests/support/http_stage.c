@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -177,6 +178,23 @@ int64_t http_stage_metric(struct http_stage *stage, const char *name, const char
     buffer_fini(&metrics.text);
     assert_true(number >= 0);
     return number;
+}
+
+void http_stage_expect_closed(struct http_stage *stage, const char *reason, int64_t count)
+{
+    static const char *const reasons[] = {"client",       "broken",       "request",
+                                          "idle_timeout", "head_timeout", "send_timeout",
+                                          "max_output",   "held",         "drain"};
+    int64_t deadline = deadline_in(PATIENCE);
+    while (http_stage_metric(stage, "weir_http_connections", NULL) > 0 &&
+           deadline_left(deadline) > 0)
+        http_stage_turn(stage);
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++) {
+        char label[32];
+        snprintf(label, sizeof(label), "reason=\"%s\"", reasons[i]);
+        assert_int_equal(http_stage_metric(stage, "weir_http_closed_total", label),
+                         strcmp(reasons[i], reason) == 0 ? count : 0);
+    }
 }
 
 void http_stage_expect_asks(struct http_stage *stage, size_t count)

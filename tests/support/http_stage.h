@@ -22,6 +22,9 @@ void http_stage_drain(struct http_stage *stage);
 bool http_stage_is_drained(struct http_stage *stage);
 int64_t http_stage_metric(struct http_stage *stage, const char *name, const char *label);
 
+/* Turns until all connections are closed; so many have been, and all for this reason. */
+void http_stage_expect_closed(struct http_stage *stage, const char *reason, int64_t count);
+
 /* ---- as the stage that is asked; asks are numbered as they come ---- */
 
 /* Turns until there are `count` asks; fails if there are more a turn later. */
