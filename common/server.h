@@ -134,7 +134,7 @@ void server_destroy(struct server **server);
 #define SERVER_STAGE(type)                                                                         \
     _Static_assert(offsetof(type, server) == 0, "the server's hooks find it at the beginning")
 
-void server_on_open(void *stage, struct moment now);
+bool server_on_open(void *stage, struct moment now, struct error *error);
 int64_t server_on_turn(void *stage, struct moment now);
 const char *server_unready(void *stage, struct moment now);
 void server_drain(void *stage, struct moment now);

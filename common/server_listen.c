@@ -143,21 +143,21 @@ void server_listen_close(struct server *server)
     server->is_listening = false;
 }
 
-void server_on_open(void *stage, struct moment now)
+bool server_on_open(void *stage, struct moment now, struct error *error)
 {
     struct server *server = server_of(stage);
     (void)now;
     if (!server->listener)
-        return;
+        return true; /* it drains already */
     uv_os_fd_t descriptor;
     if (uv_fileno((uv_handle_t *)server->listener, &descriptor) == 0)
         listener_prepare(descriptor);
     int result = uv_listen(server->listener, LISTENER_BACKLOG, on_client);
-    server->is_listening = result == 0;
-    if (server->is_listening)
-        log_write(server->log, LOG_INFO, server->name, "listening",
-                  LOG_TEXT("address", server->address));
-    else
-        log_write(server->log, LOG_ERROR, server->name, "listen-failed",
-                  LOG_TEXT("address", server->address), LOG_TEXT("error", uv_strerror(result)));
+    if (result != 0) /* somebody else, starting as well, has bound it and was faster */
+        return error_set(error, "%s: cannot listen there: %s", server->address,
+                         uv_strerror(result));
+    server->is_listening = true;
+    log_write(server->log, LOG_INFO, server->name, "listening",
+              LOG_TEXT("address", server->address));
+    return true;
 }

@@ -17,7 +17,12 @@
 
 /* ---- a stage that does nothing ---- */
 
-enum habit { WELL_BEHAVED, NEVER_DRAINED, NOT_CREATED }; /* what its only setting says */
+enum habit {
+    WELL_BEHAVED,
+    NEVER_DRAINED,
+    NOT_CREATED,
+    NOT_OPENED
+}; /* what its only setting says */
 
 struct idle {
     struct stage_setup setup;
@@ -45,6 +50,12 @@ static void *create(const struct stage_setup *setup, struct error *error)
     return NULL;
 }
 
+static bool on_open(void *stage, struct moment now, struct error *error)
+{
+    (void)now;
+    return ((struct idle *)stage)->habit != NOT_OPENED || error_set(error, "somebody is there");
+}
+
 static int64_t on_turn(void *stage, struct moment now)
 {
     (void)stage, (void)now;
@@ -67,6 +78,7 @@ static void destroy(void **stage)
 static const struct stage_kind idle_kind = {
     .spec.name = "idle",
     .create = create,
+    .on_open = on_open,
     .on_turn = on_turn,
     .is_drained = is_drained,
     .destroy = destroy,
@@ -233,6 +245,21 @@ static void test_a_stage_that_cannot_be_created_ends_the_start(void **state)
     assert_null(strstr(process.log, "started"));
 }
 
+/* As a front end whose address somebody else has taken since it was bound. */
+static void test_a_stage_that_cannot_open_ends_the_start(void **state)
+{
+    (void)state;
+    struct host_process process;
+    start(&process, NOT_OPENED, 3600 * SECOND);
+    const int status = finish(&process);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1);
+    assert_non_null(strstr(process.log, ": somebody is there"));
+    assert_non_null(strstr(process.log, "idle.0 destroyed"));
+    assert_non_null(strstr(process.log, "idle.1 destroyed"));
+    assert_null(strstr(process.log, "stopped"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_drain_timeout_cuts_a_drain),
         cmocka_unit_test(test_a_second_signal_ends_at_once),
         cmocka_unit_test(test_a_stage_that_cannot_be_created_ends_the_start),
+        cmocka_unit_test(test_a_stage_that_cannot_open_ends_the_start),
     };
     return cmocka_run_group_tests_name("host", tests, NULL, NULL);
 }
