@@ -172,7 +172,9 @@ static void copy_head(char *copy, struct bytes head)
     for (size_t at = head.size; at-- > 0;) {
         char byte = head.data[at];
         is_behind = byte == '\r' || (is_behind && (byte == ' ' || byte == '\t'));
-        copy[at] = is_behind && byte == '\t' ? ' ' : byte;
+        if (is_behind && byte == '\t')
+            byte = ' ';
+        copy[at] = byte;
     }
 }
 
