@@ -45,8 +45,7 @@ static void answer(struct host_guard *guard)
     const bool is_allowed = read_request(request, key) && keys_are_listed(guard->allowed, key);
     keys_format(key, text);
     if (!is_allowed)
-        log_write(guard->log, LOG_WARN, "guard", "a key that is not on the list was refused",
-                  LOG_TEXT("key", text));
+        log_write(guard->log, LOG_WARN, "guard", "key-refused", LOG_TEXT("key", text));
     zmsg_t *reply = zmsg_new();
     zframe_t *version = zmsg_pop(request), *id = zmsg_pop(request);
     zmsg_append(reply, &version);
@@ -65,14 +64,12 @@ static void reload(struct host_guard *guard)
     struct error error;
     struct key_list *allowed = keys_read_list(guard->allow_file, &error);
     if (allowed == NULL) {
-        log_write(guard->log, LOG_ERROR, "guard", "the list of keys stays as it was",
-                  LOG_TEXT("reason", error.text));
+        log_write(guard->log, LOG_ERROR, "guard", "key-list-kept", LOG_TEXT("reason", error.text));
         return;
     }
     keys_free_list(&guard->allowed);
     guard->allowed = allowed;
-    log_write(guard->log, LOG_INFO, "guard", "read the list of keys",
-              LOG_TEXT("file", guard->allow_file));
+    log_write(guard->log, LOG_INFO, "guard", "key-list-read", LOG_TEXT("file", guard->allow_file));
 }
 
 static void run(zsock_t *pipe, void *argument)

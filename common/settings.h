@@ -57,4 +57,7 @@ bool settings_has(const struct settings *settings, const char *name);
 int64_t settings_number(const struct settings *settings, const char *name);
 const char *settings_text(const struct settings *settings, const char *name);
 
+/* Whether the value is as the kind has it by default, be it that somebody wrote it. */
+bool settings_is_preset(const struct settings *settings, const char *name);
+
 #endif

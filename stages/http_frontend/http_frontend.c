@@ -16,6 +16,7 @@ struct http_frontend {
     struct http_server http;
     char key[HTTP_MAX_TARGET]; /* decoded, until it has been asked for */
 };
+SERVER_STAGE(struct http_frontend);
 
 static const char usage[] = "This is weir, a cache in front of Redis.\n"
                             "GET /<key> answers with the value of the key; percent-encode what a "
@@ -42,8 +43,7 @@ static enum server_take take(void *owner, void *session, struct bytes input,
     struct http_frontend *frontend = owner;
     struct http_server *http = &frontend->http;
     struct http_request request;
-    (void)session;
-    enum server_take outcome = http_server_take(http, input, &request, taken, reply);
+    enum server_take outcome = http_server_take(http, session, input, &request, taken, reply);
     if (outcome != SERVER_ASK)
         return outcome;
     if (request.path.size == 0) {
@@ -98,6 +98,7 @@ static void refuse(void *owner, enum server_refusal refusal, struct buffer *out)
 
 static const struct server_protocol protocol = {
     .name = "http",
+    .session_size = sizeof(struct http_session),
     .take = take,
     .ask = ask,
     .respond = respond,
@@ -129,24 +130,11 @@ static void *create(const struct stage_setup *setup, struct error *error)
     return stage;
 }
 
-static void on_open(void *stage, struct moment now)
-{
-    struct http_frontend *frontend = stage;
-    (void)now;
-    server_open(frontend->server);
-}
-
 static void on_answer(void *stage, struct moment now, uint64_t token, const struct answer *answer)
 {
     struct http_frontend *frontend = stage;
     (void)now;
     server_answer(frontend->server, token, answer);
-}
-
-static int64_t on_turn(void *stage, struct moment now)
-{
-    struct http_frontend *frontend = stage;
-    return server_on_turn(frontend->server, now);
 }
 
 static void measure(void *stage, struct moment now, struct metrics *metrics)
@@ -155,28 +143,6 @@ static void measure(void *stage, struct moment now, struct metrics *metrics)
     (void)now;
     http_server_measure(&frontend->http, protocol.name, metrics);
     server_measure(frontend->server, metrics);
-}
-
-static const char *unready(void *stage, struct moment now)
-{
-    struct http_frontend *frontend = stage;
-    (void)now;
-    if (!frontend->asks->is_open(frontend->asks))
-        return "has no session with the stage it asks";
-    return server_unready(frontend->server);
-}
-
-static void drain(void *stage, struct moment now)
-{
-    struct http_frontend *frontend = stage;
-    (void)now;
-    server_drain(frontend->server);
-}
-
-static bool is_drained(void *stage)
-{
-    struct http_frontend *frontend = stage;
-    return server_is_drained(frontend->server);
 }
 
 static const struct setting_spec settings[] = {SERVER_SETTINGS("60s"), {0}};
@@ -190,12 +156,12 @@ const struct stage_kind http_frontend_kind = {
             .listens = true,
         },
     .create = create,
-    .on_open = on_open,
+    .on_open = server_on_open,
     .on_answer = on_answer,
-    .on_turn = on_turn,
+    .on_turn = server_on_turn,
     .measure = measure,
-    .unready = unready,
-    .drain = drain,
-    .is_drained = is_drained,
+    .unready = server_unready,
+    .drain = server_drain,
+    .is_drained = server_is_drained,
     .destroy = destroy,
 };

@@ -101,7 +101,7 @@ void redis_connection_lose(struct redis_connection *connection, enum loss loss, 
     int64_t pause = redis_retry_pause(&connection->retry, was_up ? now - connection->up_since : 0);
     bool is_news = redis_retry_is_news(&connection->retry, reason);
 
-    say(connection, is_news ? LOG_WARN : LOG_DEBUG, was_up ? "connection lost" : "cannot connect",
+    say(connection, is_news ? LOG_WARN : LOG_DEBUG, was_up ? "connection-lost" : "connect-failed",
         reason, pause);
     connection->state = CONNECTION_WAITING;
     connection->has_tried = true;
@@ -284,7 +284,7 @@ int64_t redis_connection_end_turn(struct redis_connection *connection, int64_t n
         /* A look-up cannot be cut short, and another would be no faster: wait on. */
         connection->has_tried = true;
         connection->due = NEVER;
-        say(connection, LOG_WARN, "cannot connect", "the name is still being looked up", 0);
+        say(connection, LOG_WARN, "connect-failed", "the name is still being looked up", 0);
     }
     if (connection->state == CONNECTION_CONNECTING && now >= connection->due)
         redis_connection_lose(connection, LOSS_ENDED, "it cannot be reached");

@@ -15,6 +15,8 @@
 #include <time.h>
 
 #define ARGUMENTS_MAX 48
+#define KEY_LETTERS   "abcdefghijklmnopqrstuvwxyz_"
+#define EVENT_LETTERS "abcdefghijklmnopqrstuvwxyz-"
 
 struct weir_process {
     struct process *process;
@@ -261,10 +263,28 @@ int weir_process_stop(struct weir_process *weir)
     return weir_process_wait_exit(weir, deadline_in(PATIENCE));
 }
 
+/* TIME LEVEL STAGE EVENT KEY=VALUE... on each line that begins like one: no event that any test
+ * brings about has more than one word. */
+static void check_log(struct weir_process *weir)
+{
+    char *log = weir_process_copy_log(weir), *rest = log, *line;
+
+    while ((line = strsep(&rest, "\n")) && rest) {
+        int start = 0, event, key;
+        sscanf(line, "%*4d-%*2d-%*2dT%*2d:%*2d:%*2d.%*3dZ %*7s %*63s %n", &start);
+        event = start + (int)strspn(line + start, EVENT_LETTERS);
+        key = event + 1 + (int)strspn(line + event + (line[event] != '\0'), KEY_LETTERS);
+        if (start > 0 && (line[event] != ' ' || line[key] != '='))
+            trouble("this line of weir's log has no event of one word: %s", line);
+    }
+    free(log);
+}
+
 void weir_process_destroy(struct weir_process **weir)
 {
     if (!*weir)
         return;
+    check_log(*weir);
     process_destroy(&(*weir)->process);
     temp_dir_destroy(&(*weir)->directory);
     free(*weir);

@@ -127,8 +127,8 @@ static void test_a_list_that_cannot_be_read_changes_nothing(void **state)
     set_up(&stand, "hosts");
     free(temp_dir_write(weir_fleet_directory(stand.fleet), "allowed", "nobody\n"));
     weir_process_signal(weir_fleet_process(stand.fleet, "store-a"), SIGHUP);
-    assert_true(weir_process_wait_log(weir_fleet_process(stand.fleet, "store-a"),
-                                      "the list of keys stays as it was", deadline_in(PATIENCE)));
+    assert_true(weir_process_wait_log(weir_fleet_process(stand.fleet, "store-a"), "key-list-kept",
+                                      deadline_in(PATIENCE)));
     assert_int_equal(worst_status(&stand, "edge-b"), 200);
     tear_down(&stand);
 }
@@ -174,8 +174,8 @@ static void test_a_peer_with_another_ring_is_counted_and_served(void **state)
     assert_int_equal(worst_status(&stand, "edge"), 200);
     assert_true(weir_fleet_wait_sum(stand.fleet, "weir_link_other_ring_total", NULL, 4,
                                     deadline_in(PATIENCE), &seen)); /* two links, at either end */
-    assert_true(weir_process_wait_log(weir_fleet_process(stand.fleet, "edge"),
-                                      "the peer's ring is another", deadline_in(PATIENCE)));
+    assert_true(weir_process_wait_log(weir_fleet_process(stand.fleet, "edge"), "ring-differs",
+                                      deadline_in(PATIENCE)));
     blob_fini(&changed);
     tear_down(&stand);
 }
