@@ -22,6 +22,7 @@ struct shard {
     struct reactor_socket *lane;
     bool was_connected, lane_was_connected;
     struct again again;
+    struct reactor_rest rest;
     int64_t logged_at; /* mono ns: see port_log_event */
 };
 
@@ -55,6 +56,7 @@ static enum status ask(struct ask_port *port, size_t index, uint64_t token, stru
     CHECK(index < port->shards);
     struct shard *shard = &asking->shards[index];
     const int64_t now = clock_read(asking->owner->clock).mono;
+    reactor_rest_end(&shard->rest);
     if (shard->is_remote)
         return ask_remote(shard, now, token, key, deadline);
     return link_asker_ask(shard->link, now, token, key, deadline);
@@ -117,24 +119,24 @@ static void on_event(void *owner, enum link_event event, uint64_t theirs)
 
 /* ---- opening and closing ---- */
 
-static struct reactor_socket *open_socket(struct reactor_sockets *sockets,
-                                          const struct port_shard *shard, bool is_bulk,
-                                          struct error *error)
+static struct reactor_socket *open_socket(struct reactor_rest *rest, const struct port_shard *shard,
+                                          bool is_bulk, struct error *error)
 {
     const struct transport_setup setup = {
         .side = TRANSPORT_ASKS,
         .address = shard->address,
         .is_bulk = is_bulk,
-        .keys = shard->server_key ? sockets->keys : NULL,
+        .keys = shard->server_key ? rest->sockets->keys : NULL,
         .server_key = shard->server_key,
     };
-    return reactor_socket_open(sockets, &setup, 1, error);
+    return reactor_socket_open(rest, &setup, 1, error);
 }
 
 static bool open_shard(struct asking *asking, struct shard *shard, struct reactor_sockets *sockets,
                        const struct port_shard *setup, struct error *error)
 {
     shard->asking = asking;
+    shard->rest = (struct reactor_rest){.sockets = sockets};
     shard->name = memory_copy_text(setup->name);
     shard->is_remote = address_scheme(setup->address) != ADDRESS_INPROC;
     again_init(&shard->again);
@@ -148,9 +150,9 @@ static bool open_shard(struct asking *asking, struct shard *shard, struct reacto
         .on_lost_ask = on_lost_ask,
         .on_event = on_event,
     });
-    shard->socket = open_socket(sockets, setup, false, error);
+    shard->socket = open_socket(&shard->rest, setup, false, error);
     if (shard->socket != NULL && shard->is_remote)
-        shard->lane = open_socket(sockets, setup, true, error);
+        shard->lane = open_socket(&shard->rest, setup, true, error);
     return shard->socket != NULL && (shard->lane != NULL || !shard->is_remote);
 }
 
@@ -190,30 +192,29 @@ void port_ask_destroy(struct ask_port **port)
 
 /* ---- what the reactor calls ---- */
 
-static bool take_message(struct shard *shard, struct reactor_socket *socket, int64_t now)
+static void take_message(struct shard *shard, struct reactor_socket *socket, int64_t now)
 {
     struct transport_message message;
     if (!reactor_socket_receive(socket, &message))
-        return false;
+        return;
     (socket == shard->lane ? link_asker_receive_lane : link_asker_receive)(
         shard->link, now, message.first_frame, message.values, message.value_count);
     reactor_socket_release(socket);
-    return true;
 }
 
-static bool send_batches(struct shard *shard, struct reactor_socket *socket, int64_t now)
+static void send_batches(struct shard *shard, struct reactor_socket *socket, int64_t now)
 {
     const bool is_lane = socket == shard->lane;
-    bool moved = false;
-    for (struct batch *batch;
-         (batch = (is_lane ? link_asker_flush_lane : link_asker_flush)(shard->link, now)) != NULL;
-         moved = true) {
+    struct batch *batch;
+    while ((batch = (is_lane ? link_asker_flush_lane : link_asker_flush)(shard->link, now)) !=
+           NULL) {
         const enum transport_result result = reactor_socket_send(socket, 0, batch);
         batch_clear(batch);
-        if (result != TRANSPORT_SENT)
+        if (result != TRANSPORT_SENT) {
             (is_lane ? link_asker_lose_lane : link_asker_lose)(shard->link, now);
+            shard->rest.until = now; /* its stage is to be told */
+        }
     }
-    return moved;
 }
 
 /* Where the peer has just gone, its session ends now and not when its silence is noticed; where it
@@ -249,29 +250,35 @@ static void ask_again(struct shard *shard, int64_t now, int64_t *wake)
     *wake = clock_earlier(*wake, shard->again.give_up_at);
 }
 
-static bool move_shard(struct shard *shard, int64_t now, int64_t *wake)
+static void move_shard(struct shard *shard, int64_t now)
 {
-    bool moved = take_message(shard, shard->socket, now);
+    take_message(shard, shard->socket, now);
     if (shard->is_remote) {
-        moved |= take_message(shard, shard->lane, now);
+        take_message(shard, shard->lane, now);
         follow_connections(shard, now);
     }
-    *wake = clock_earlier(*wake, link_asker_tick(shard->link, now));
+    shard->rest.until = link_asker_tick(shard->link, now);
     if (shard->is_remote) {
-        ask_again(shard, now, wake);
-        moved |= send_batches(shard, shard->lane, now);
+        ask_again(shard, now, &shard->rest.until);
+        send_batches(shard, shard->lane, now);
     }
-    moved |= send_batches(shard, shard->socket, now);
-    return moved;
+    send_batches(shard, shard->socket, now);
+    reactor_rest_begin(&shard->rest,
+                       reactor_socket_has_input(shard->socket) ||
+                           (shard->is_remote && reactor_socket_has_input(shard->lane)));
 }
 
-bool port_ask_move(struct ask_port *port, int64_t now, int64_t *wake)
+int64_t port_ask_move(struct ask_port *port, int64_t now)
 {
     struct asking *asking = (struct asking *)port;
-    bool moved = false;
-    for (size_t i = 0; i < port->shards; i++)
-        moved |= move_shard(&asking->shards[i], now, wake);
-    return moved;
+    int64_t wake = NEVER;
+    for (size_t i = 0; i < port->shards; i++) {
+        struct shard *shard = &asking->shards[i];
+        if (!reactor_rest_holds(&shard->rest, now))
+            move_shard(shard, now);
+        wake = clock_earlier(wake, shard->rest.until);
+    }
+    return wake;
 }
 
 static size_t count_away(const struct asking *asking)

@@ -14,6 +14,7 @@ struct serving {
     struct link_server *link;
     struct reactor_socket *socket;
     bool is_encrypted;
+    struct reactor_rest rest;
     uint64_t ring;     /* its digest */
     int64_t logged_at; /* mono ns: see port_log_event */
 };
@@ -23,7 +24,9 @@ struct serving {
 static void answer_ask(struct serve_port *port, const struct return_address *to,
                        const struct answer *answer)
 {
-    link_server_answer(((struct serving *)port)->link, to, answer);
+    struct serving *serving = (struct serving *)port;
+    reactor_rest_end(&serving->rest);
+    link_server_answer(serving->link, to, answer);
 }
 
 /* ---- what the link calls ---- */
@@ -54,15 +57,17 @@ struct serve_port *port_serve_create(struct reactor_sockets *sockets, struct por
         .address = shards[own].address,
         .keys = shards[own].server_key ? sockets->keys : NULL,
     };
-    struct reactor_socket *socket = reactor_socket_open(sockets, &setup, askers, error);
-    if (socket == NULL)
-        return NULL;
-    struct ring *ring = port_ring_create(owner, shards, count);
     struct serving *serving = memory_alloc(1, sizeof *serving);
+    serving->rest = (struct reactor_rest){.sockets = sockets};
+    serving->socket = reactor_socket_open(&serving->rest, &setup, askers, error);
+    if (serving->socket == NULL) {
+        free(serving);
+        return NULL;
+    }
+    struct ring *ring = port_ring_create(owner, shards, count);
     serving->port.answer = answer_ask;
     serving->owner = owner;
     serving->address = memory_copy_text(shards[own].address);
-    serving->socket = socket;
     serving->is_encrypted = setup.keys != NULL;
     serving->ring = ring_digest(ring);
     serving->link = link_server_create(&(struct link_server_settings){
@@ -89,7 +94,9 @@ void port_serve_destroy(struct serve_port **port)
 
 void port_serve_open(struct serve_port *port)
 {
-    link_server_open(((struct serving *)port)->link);
+    struct serving *serving = (struct serving *)port;
+    reactor_rest_end(&serving->rest);
+    link_server_open(serving->link);
 }
 
 void port_serve_allow(struct serve_port *port, const struct key_list *allowed)
@@ -99,41 +106,40 @@ void port_serve_allow(struct serve_port *port, const struct key_list *allowed)
         reactor_socket_allow(serving->socket, allowed);
 }
 
-static bool take_message(struct serving *serving, int64_t now)
+static void take_message(struct serving *serving, int64_t now)
 {
     struct transport_message message;
     if (!reactor_socket_receive(serving->socket, &message))
-        return false;
+        return;
     if (message.is_barred)
         link_server_bar(serving->link, message.peer);
     else
         link_server_receive(serving->link, now, message.peer, message.first_frame, message.values,
                             message.value_count);
     reactor_socket_release(serving->socket);
-    return true;
 }
 
-static bool send_batches(struct serving *serving, int64_t now)
+static void send_batches(struct serving *serving, int64_t now)
 {
-    bool moved = false;
     uint64_t peer;
-    for (struct batch *batch; (batch = link_server_flush(serving->link, now, &peer)) != NULL;
-         moved = true) {
+    for (struct batch *batch; (batch = link_server_flush(serving->link, now, &peer)) != NULL;) {
         const enum transport_result result = reactor_socket_send(serving->socket, peer, batch);
         batch_clear(batch);
         if (result != TRANSPORT_SENT)
             link_server_lose(serving->link, peer);
     }
-    return moved;
 }
 
-bool port_serve_move(struct serve_port *port, int64_t now, int64_t *wake)
+int64_t port_serve_move(struct serve_port *port, int64_t now)
 {
     struct serving *serving = (struct serving *)port;
-    const bool received = take_message(serving, now);
-    *wake = clock_earlier(*wake, link_server_tick(serving->link, now));
-    const bool sent = send_batches(serving, now);
-    return received || sent;
+    if (!reactor_rest_holds(&serving->rest, now)) {
+        take_message(serving, now);
+        serving->rest.until = link_server_tick(serving->link, now);
+        send_batches(serving, now);
+        reactor_rest_begin(&serving->rest, reactor_socket_has_input(serving->socket));
+    }
+    return serving->rest.until;
 }
 
 void port_serve_measure(const struct serve_port *port, struct metrics *metrics)

@@ -10,6 +10,7 @@ struct reactor_socket {
     struct transport *transport;
     enum transport_side side;
     char *address;
+    struct reactor_rest *rest; /* of the link that it belongs to */
     uv_poll_t poll;
     size_t peers;                       /* that talk to it, in this reactor or not */
     struct reactor_socket **neighbours; /* those of its peers that are in this reactor */
@@ -31,6 +32,7 @@ static void on_edge(uv_poll_t *poll, int status, int events)
     (void)status, (void)events; /* on an error, reading tells */
     socket->may_have_input = true;
     socket->has_edge = true;
+    reactor_rest_end(socket->rest);
 }
 
 /* ---- opening ---- */
@@ -53,10 +55,11 @@ static void meet_neighbours(struct reactor_sockets *sockets, struct reactor_sock
     }
 }
 
-struct reactor_socket *reactor_socket_open(struct reactor_sockets *sockets,
+struct reactor_socket *reactor_socket_open(struct reactor_rest *rest,
                                            const struct transport_setup *setup, size_t peers,
                                            struct error *error)
 {
+    struct reactor_sockets *sockets = rest->sockets;
     const bool is_inproc = address_scheme(setup->address) == ADDRESS_INPROC;
     struct transport *transport = transport_open(sockets->context, setup, error);
     if (transport == NULL)
@@ -70,6 +73,7 @@ struct reactor_socket *reactor_socket_open(struct reactor_sockets *sockets,
         return NULL;
     }
     socket->transport = transport;
+    socket->rest = rest;
     socket->side = setup->side;
     socket->address = memory_copy_text(setup->address);
     socket->peers = is_inproc ? peers : SIZE_MAX; /* others may connect */
@@ -89,17 +93,23 @@ struct reactor_socket *reactor_socket_open(struct reactor_sockets *sockets,
 
 /* ---- in use ---- */
 
-/* Which neighbour a server's peer number stands for is not known: where there are several, all of
- * them look. */
-static void tell_neighbours(struct reactor_socket *socket)
+static void tell_neighbour(struct reactor_socket *neighbour)
 {
-    for (size_t i = 0; i < socket->neighbour_count; i++) {
-        struct reactor_socket *neighbour = socket->neighbours[i];
-        if (has_only_neighbours(neighbour))
-            neighbour->expected++;
-        else
-            neighbour->may_have_input = true;
-    }
+    if (has_only_neighbours(neighbour))
+        neighbour->expected++;
+    else
+        neighbour->may_have_input = true;
+    reactor_rest_end(neighbour->rest);
+}
+
+/* Only the one that is meant: another would look for a message in vain, which costs as much as a
+ * message. */
+static void tell_neighbours(struct reactor_socket *socket, uint64_t peer)
+{
+    for (size_t i = 0; i < socket->neighbour_count; i++)
+        if (socket->side == TRANSPORT_ASKS ||
+            transport_name(socket->neighbours[i]->transport) == peer)
+            tell_neighbour(socket->neighbours[i]);
 }
 
 enum transport_result reactor_socket_send(struct reactor_socket *socket, uint64_t peer,
@@ -109,13 +119,18 @@ enum transport_result reactor_socket_send(struct reactor_socket *socket, uint64_
     if (!has_only_neighbours(socket))
         socket->may_have_input = true;
     if (result == TRANSPORT_SENT)
-        tell_neighbours(socket);
+        tell_neighbours(socket, peer);
     return result;
+}
+
+bool reactor_socket_has_input(const struct reactor_socket *socket)
+{
+    return socket->may_have_input || socket->expected > 0;
 }
 
 bool reactor_socket_receive(struct reactor_socket *socket, struct transport_message *message)
 {
-    if (!socket->may_have_input && socket->expected == 0)
+    if (!reactor_socket_has_input(socket))
         return false;
     if (transport_receive(socket->transport, message)) {
         if (socket->expected > 0)
@@ -145,14 +160,6 @@ void reactor_socket_allow(struct reactor_socket *socket, const struct key_list *
 void reactor_socket_release(struct reactor_socket *socket)
 {
     transport_release(socket->transport);
-}
-
-bool reactor_sockets_have_input(const struct reactor_sockets *sockets)
-{
-    for (size_t i = 0; i < sockets->count; i++)
-        if (sockets->items[i]->may_have_input || sockets->items[i]->expected > 0)
-            return true;
-    return false;
 }
 
 /* ---- closing ---- */

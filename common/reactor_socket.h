@@ -17,6 +17,7 @@
 #include <uv.h>
 
 struct reactor_sockets {
+    bool has_work; /* something was handed to a link that rested, or arrived for it */
     uv_loop_t *loop;
     void *context;               /* ZeroMQ's */
     const struct key_pair *keys; /* of the process, for encrypted links; or NULL */
@@ -24,9 +25,39 @@ struct reactor_sockets {
     size_t count;
 };
 
-/* Opens a socket and watches it. `peers` is how many sockets of this process talk to it, where it
- * is an inproc one. NULL on error. */
-struct reactor_socket *reactor_socket_open(struct reactor_sockets *sockets,
+/* Whether a link wants a round: one that rests is passed over. A turn has several rounds, and in
+ * each of them most links have nothing to do: of the instructions of a turn with one request, whose
+ * own are 3,900, this saves 8,000. */
+struct reactor_rest {
+    struct reactor_sockets *sockets;
+    bool is_resting; /* set behind a round in which all that it had was moved */
+    int64_t until;   /* mono ns: when it wants a round all the same */
+};
+
+static inline bool reactor_rest_holds(const struct reactor_rest *rest, int64_t now)
+{
+    return rest->is_resting && now < rest->until;
+}
+
+/* Something was handed to the link, or arrived. */
+static inline void reactor_rest_end(struct reactor_rest *rest)
+{
+    if (rest->is_resting)
+        rest->sockets->has_work = true;
+    rest->is_resting = false;
+}
+
+/* Behind a round. */
+static inline void reactor_rest_begin(struct reactor_rest *rest, bool has_input)
+{
+    rest->is_resting = !has_input;
+    if (has_input)
+        rest->sockets->has_work = true;
+}
+
+/* Opens a socket for the link that `rest` is of, and watches it. `peers` is how many sockets of
+ * this process talk to it, where it is an inproc one. NULL on error. */
+struct reactor_socket *reactor_socket_open(struct reactor_rest *rest,
                                            const struct transport_setup *setup, size_t peers,
                                            struct error *error);
 
@@ -39,12 +70,12 @@ void reactor_socket_allow(struct reactor_socket *socket, const struct key_list *
 enum transport_result reactor_socket_send(struct reactor_socket *socket, uint64_t peer,
                                           struct batch *batch);
 
+/* Whether it may have input: the loop must not wait then. */
+bool reactor_socket_has_input(const struct reactor_socket *socket);
+
 /* Takes a message, where there is one; reactor_socket_release when done with it. */
 bool reactor_socket_receive(struct reactor_socket *socket, struct transport_message *message);
 void reactor_socket_release(struct reactor_socket *socket);
-
-/* Whether any socket may have input: the loop must not wait then. */
-bool reactor_sockets_have_input(const struct reactor_sockets *sockets);
 
 /* At the end. First all are closed; when the loop has run until their handles are gone, their
  * memory is given back. */

@@ -5,23 +5,22 @@
 /* At most so many messages of one link in one turn; the rest goes first in the next. */
 #define ROUNDS_PER_TURN 16
 
-/* Every port takes a message and sends what has gathered. Whether anything moved; `wake` becomes
- * the earliest time (mono ns) at which a port wants another round. */
-static bool move_messages(struct reactor *reactor, int64_t now, int64_t *wake)
+/* Every port takes a message and sends what has gathered. Returns when one of them wants another
+ * round although nothing happens (mono ns); sockets.has_work says whether something has. */
+static int64_t move_messages(struct reactor *reactor, int64_t now)
 {
-    bool moved = false;
-    *wake = NEVER;
+    int64_t wake = NEVER;
+    reactor->sockets.has_work = false;
     for (size_t i = 0; i < reactor->stage_count; i++) {
         struct reactor_stage *stage = &reactor->stages[i];
         if (stage->asks != NULL)
-            moved |= port_ask_move(stage->asks, now, wake);
+            wake = clock_earlier(wake, port_ask_move(stage->asks, now));
         if (stage->control != NULL)
-            moved |= port_ask_move(stage->control, now, wake);
+            wake = clock_earlier(wake, port_ask_move(stage->control, now));
         if (stage->serves != NULL)
-            moved |= port_serve_move(stage->serves, now, wake);
+            wake = clock_earlier(wake, port_serve_move(stage->serves, now));
     }
-    moved |= port_serve_move(reactor->control.serves, now, wake);
-    return moved;
+    return clock_earlier(wake, port_serve_move(reactor->control.serves, now));
 }
 
 static bool is_open(const struct ask_port *port)
@@ -99,20 +98,19 @@ static void set_timer(struct reactor *reactor, int64_t now, int64_t wake)
 void reactor_turn(struct reactor *reactor)
 {
     const struct moment now = clock_read(&reactor->clock);
-    int64_t ports_wake;
-    for (int round = 0; round < ROUNDS_PER_TURN; round++)
-        if (!move_messages(reactor, now.mono, &ports_wake))
-            break;
+    int64_t ports_wake = move_messages(reactor, now.mono);
+    for (int round = 1; round < ROUNDS_PER_TURN && reactor->sockets.has_work; round++)
+        ports_wake = move_messages(reactor, now.mono);
     if (reactor->is_opening)
         open_stages(reactor, now);
     const int64_t stages_wake = end_turn_of_stages(reactor, now);
 
     /* What the stages have just said leaves now; what it causes within this reactor comes in the
      * next turn. */
-    const bool moved = move_messages(reactor, now.mono, &ports_wake);
+    if (reactor->sockets.has_work)
+        ports_wake = move_messages(reactor, now.mono);
     const int64_t wake = clock_earlier(stages_wake, ports_wake);
-    reactor->has_work_left =
-        moved || wake <= now.mono || reactor_sockets_have_input(&reactor->sockets);
+    reactor->has_work_left = reactor->sockets.has_work || wake <= now.mono;
     set_timer(reactor, now.mono, wake);
 
     if (reactor->is_draining && !reactor->is_drained && all_are_drained(reactor)) {

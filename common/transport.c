@@ -13,14 +13,17 @@
 #include <string.h>
 #include <zmq.h>
 
-/* A ROUTER names its peers by five bytes of its own making: a zero and a counter. */
+/* A ROUTER names its peers by five bytes of its own making, a zero and a counter. An asker within
+ * the process has said another first byte and its descriptor, which no other socket here has. */
 #define PEER_NAME_SIZE 5
+#define LOCAL_NAME     1
 #define NO_PEER        UINT64_MAX
 
 struct transport {
     void *socket;
     enum transport_side side;
     bool is_local;                  /* both ends are in this process */
+    uint64_t name;                  /* see transport_name */
     zmq_msg_t first;                /* the first frame of the message received last */
     struct value **values;          /* its further frames */
     size_t value_count;             /* of them */
@@ -30,15 +33,41 @@ struct transport {
 
 /* ---- opening and closing ---- */
 
+static void write_name(unsigned char name[PEER_NAME_SIZE], uint64_t peer)
+{
+    for (size_t i = 0; i < PEER_NAME_SIZE; i++)
+        name[i] = (unsigned char)(peer >> (8 * i));
+}
+
+static int descriptor_of(void *socket)
+{
+    int descriptor;
+    size_t size = sizeof descriptor;
+    CHECK(zmq_getsockopt(socket, ZMQ_FD, &descriptor, &size) == 0);
+    return descriptor;
+}
+
+/* Chooses a name, so that the reactor knows which of its sockets is meant. */
+static uint64_t choose_name(void *socket)
+{
+    const uint64_t name = LOCAL_NAME | (uint64_t)descriptor_of(socket) << 8;
+    unsigned char bytes[PEER_NAME_SIZE];
+    write_name(bytes, name);
+    CHECK(zmq_setsockopt(socket, ZMQ_ROUTING_ID, bytes, sizeof bytes) == 0);
+    return name;
+}
+
 struct transport *transport_open(void *context, const struct transport_setup *setup,
                                  struct error *error)
 {
     const bool serves = setup->side == TRANSPORT_SERVES;
+    const bool is_local = address_scheme(setup->address) == ADDRESS_INPROC;
     void *socket = zmq_socket(context, serves ? ZMQ_ROUTER : ZMQ_DEALER);
     if (socket == NULL) {
         error_set(error, "cannot open a socket for %s: %s", setup->address, zmq_strerror(errno));
         return NULL;
     }
+    const uint64_t name = is_local && !serves ? choose_name(socket) : NO_PEER;
     if (!transport_set_options(socket, setup) ||
         (serves ? zmq_bind : zmq_connect)(socket, setup->address) != 0) {
         error_set(error, "cannot %s %s: %s", serves ? "serve" : "connect to", setup->address,
@@ -50,7 +79,8 @@ struct transport *transport_open(void *context, const struct transport_setup *se
     struct transport *transport = memory_alloc(1, sizeof *transport);
     transport->socket = socket;
     transport->side = setup->side;
-    transport->is_local = address_scheme(setup->address) == ADDRESS_INPROC;
+    transport->is_local = is_local;
+    transport->name = name;
     zmq_msg_init(&transport->first);
     return transport;
 }
@@ -68,10 +98,12 @@ void transport_close(struct transport **transport)
 
 int transport_descriptor(const struct transport *transport)
 {
-    int descriptor;
-    size_t size = sizeof descriptor;
-    CHECK(zmq_getsockopt(transport->socket, ZMQ_FD, &descriptor, &size) == 0);
-    return descriptor;
+    return descriptor_of(transport->socket);
+}
+
+uint64_t transport_name(const struct transport *transport)
+{
+    return transport->name;
 }
 
 void transport_allow(struct transport *transport, const struct key_list *allowed)
@@ -122,9 +154,7 @@ static enum transport_result send_frame(struct transport *transport, zmq_msg_t *
 static void make_peer_frame(zmq_msg_t *frame, uint64_t peer)
 {
     CHECK(zmq_msg_init_size(frame, PEER_NAME_SIZE) == 0); /* so small that it lies inline */
-    unsigned char *name = zmq_msg_data(frame);
-    for (size_t i = 0; i < PEER_NAME_SIZE; i++)
-        name[i] = (unsigned char)(peer >> (8 * i));
+    write_name(zmq_msg_data(frame), peer);
 }
 
 /* In whichever thread drops the frame last, ZeroMQ's own included. */

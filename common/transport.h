@@ -57,6 +57,9 @@ int transport_descriptor(const struct transport *transport);
  * transport. */
 void transport_allow(struct transport *transport, const struct key_list *allowed);
 
+/* The number by which the serving side knows this one; for the asking side within a process. */
+uint64_t transport_name(const struct transport *transport);
+
 /* Whether a peer is there to be sent to; for the asking side. Eats the descriptor's edge, and says
  * in `has_input` whether there is something to receive. */
 bool transport_is_connected(struct transport *transport, bool *has_input);

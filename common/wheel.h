@@ -23,7 +23,8 @@ struct wheel_timer {
 };
 
 struct wheel {
-    int64_t now;                                       /* ticks: all before this have expired */
+    int64_t now;  /* ticks: all before this have expired */
+    int64_t next; /* ticks: nothing expires, and nothing is dealt out, before this */
     uint64_t occupied[WHEEL_LEVELS][WHEEL_SLOTS / 64]; /* a bit for each slot that holds a timer */
     struct wheel_timer *slots[WHEEL_LEVELS][WHEEL_SLOTS];
 };
