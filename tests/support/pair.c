@@ -11,20 +11,21 @@
 #include <string.h>
 #include <time.h>
 
-static const char common[] = "stages:\n"
-                             "  http:\n"
-                             "    kind: http-frontend\n"
-                             "    listen: 127.0.0.1:0\n"
-                             "    asks: cache\n"
-                             "    timeout: %dms\n"
-                             "  cache:\n"
-                             "    kind: cache\n"
-                             "    serves: tcp://" HOSTS_FAR ":7000\n"
-                             "    asks: redis\n"
-                             "    expiry: 100ms\n"
-                             "%s"
-                             "  redis: {kind: redis-fetcher, serves: inproc://redis}\n"
-                             "processes:\n";
+static const char common[] =
+    "stages:\n"
+    "  http:\n"
+    "    kind: http-frontend\n"
+    "    listen: 127.0.0.1:0\n"
+    "    asks: cache\n"
+    "    timeout: %dms\n"
+    "  cache:\n"
+    "    kind: cache\n"
+    "    serves: tcp://" HOSTS_FAR ":7000\n"
+    "    asks: redis\n"
+    "    expiry: 100ms\n"
+    "%s"
+    "  redis: {kind: redis-fetcher, serves: inproc://redis, timeout: 20s}\n"
+    "processes:\n";
 
 _Noreturn void pair_fail(const struct pair *p, const char *format, ...)
 {
