@@ -97,13 +97,13 @@ static void test_link_is_slow(void **state)
     p->timeout = LONG;
     pair_start(p, true);
     struct load *load = begin(p);
-    double lost = pair_metric(p, "weir_link_sessions_lost_total");
+    double lost = pair_metric(p, p->edge, "weir_link_sessions_lost_total");
     relay_set_weather(hosts_relay(p->hosts), (struct relay_weather){.delay = 100});
     expect_more(p, load, 16, 0); /* those that were on their way */
     struct load_tally tally = expect_more(p, load, 200, 0);
     assert_int_equal(tally.unavailable + tally.late, 0);
     assert_true(tally.median >= 200000);
-    assert_true(pair_metric(p, "weir_link_sessions_lost_total") == lost);
+    assert_true(pair_metric(p, p->edge, "weir_link_sessions_lost_total") == lost);
     end(p, &load);
 }
 
@@ -134,7 +134,7 @@ static void test_link_is_cut_for_a_moment(void **state)
     p->timeout = LONG;
     pair_start(p, true);
     struct load *load = begin(p);
-    double lost = pair_metric(p, "weir_link_sessions_lost_total");
+    double lost = pair_metric(p, p->edge, "weir_link_sessions_lost_total");
     load_forget(load);
     for (int i = 0; i < 5; i++) {
         relay_set_weather(hosts_relay(p->hosts), (struct relay_weather){.is_cut = true});
@@ -144,7 +144,7 @@ static void test_link_is_cut_for_a_moment(void **state)
     }
     expect_right(p, load);
     assert_int_equal(load_tally(load).unavailable + load_tally(load).late, 0);
-    assert_true(pair_metric(p, "weir_link_sessions_lost_total") == lost);
+    assert_true(pair_metric(p, p->edge, "weir_link_sessions_lost_total") == lost);
     end(p, &load);
 }
 
@@ -157,7 +157,7 @@ static void test_connections_are_forgotten_under_the_link(void **state)
     PAIR_OR_SKIP(p);
     pair_start(p, true);
     struct load *load = begin(p);
-    double lost = pair_metric(p, "weir_link_sessions_lost_total");
+    double lost = pair_metric(p, p->edge, "weir_link_sessions_lost_total");
     int slowest = 0, took;
     for (int i = 0; i < 5; i++) {
         if (!relay_break_connection(hosts_relay(p->hosts), deadline_in(PATIENCE)))
@@ -167,7 +167,7 @@ static void test_connections_are_forgotten_under_the_link(void **state)
     }
     print_message("a forgotten connection: normal after %d ms at most\n", slowest);
     assert_true(slowest <= RETURN);
-    assert_true(pair_metric(p, "weir_link_sessions_lost_total") >= lost + 5);
+    assert_true(pair_metric(p, p->edge, "weir_link_sessions_lost_total") >= lost + 5);
     end(p, &load);
 }
 
@@ -183,17 +183,17 @@ static void test_huge_value_on_a_narrow_link(void **state)
     p->timeout = LONG;
     pair_start(p, true);
     struct load *load = begin(p);
-    double lost = pair_metric(p, "weir_link_sessions_lost_total");
+    double lost = pair_metric(p, p->edge, "weir_link_sessions_lost_total");
     relay_set_weather(hosts_relay(p->hosts), (struct relay_weather){.rate = RATE});
     load_forget(load);
     int64_t begun = deadline_now();
-    assert_int_equal(pair_get(p, "/huge", &body), 200);
+    assert_int_equal(pair_get(p, p->edge, "/huge", &body), 200);
     assert_int_equal(body.length, HUGE);
     print_message("%d bytes in %d ms\n", HUGE, (int)(deadline_now() - begun));
     assert_true(deadline_now() - begun > 2000);
     expect_right(p, load);
     assert_int_equal(load_tally(load).unavailable + load_tally(load).late, 0);
-    assert_true(pair_metric(p, "weir_link_sessions_lost_total") == lost);
+    assert_true(pair_metric(p, p->edge, "weir_link_sessions_lost_total") == lost);
     end(p, &load);
     blob_fini(&body);
 }
