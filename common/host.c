@@ -1,5 +1,6 @@
 /* Owns the process: its signals, listening sockets, ZeroMQ's context and the reactors' threads. All
- * but run_worker and tell_drained runs in main's thread, which waits in a loop of its own. */
+ * but run_worker, tell_drained and tell_failed runs in main's thread, which waits in a loop of its
+ * own. */
 #include "common/host.h"
 
 #include "common/check.h"
@@ -29,10 +30,10 @@ struct host;
 struct worker {
     struct host *host;
     struct reactor_setup setup;
-    struct error error;      /* why there is no reactor */
+    struct error error;      /* why there is no reactor, or why it cannot serve */
     struct reactor *reactor; /* created and destroyed in its own thread */
     zactor_t *actor;         /* NULL: not started */
-    uv_async_t on_drained;   /* rung by the reactor, heard by main */
+    uv_async_t on_news;      /* it is drained, or has failed: rung by it, heard by main */
 };
 
 struct host {
@@ -40,10 +41,11 @@ struct host {
     struct log *log;
     struct listener *listeners; /* one for each stage, where it has `listen` */
     struct host_links links;
-    struct host_guard *guard; /* NULL: no link of this process is encrypted at its end */
-    struct worker *workers;   /* one for each reactor */
-    size_t undrained;         /* reactors that have not finished their work yet */
-    uv_loop_t loop;           /* main's */
+    struct host_guard *guard;    /* NULL: no link of this process is encrypted at its end */
+    struct worker *workers;      /* one for each reactor */
+    size_t undrained;            /* reactors that have not finished their work yet */
+    const struct error *failure; /* of a reactor that cannot serve; NULL: all can */
+    uv_loop_t loop;              /* main's */
     uv_signal_t on_term, on_int, on_hup;
     uv_timer_t patience; /* rings at the end of drain_timeout */
 };
@@ -88,7 +90,18 @@ static void name_thread(size_t number)
 
 static void tell_drained(void *worker)
 {
-    uv_async_send(&((struct worker *)worker)->on_drained);
+    uv_async_send(&((struct worker *)worker)->on_news);
+}
+
+/* The first failure of a reactor ends the process, and so is told. */
+static void tell_failed(void *owner, const struct error *error)
+{
+    struct worker *worker = owner;
+    if (worker->error.text[0] != '\0')
+        return;
+    worker->error = *error;
+    handover_give(worker);
+    uv_async_send(&worker->on_news);
 }
 
 /* A reactor's thread. The first signal says that it is up, or that `error` says why not; zactor's
@@ -158,6 +171,7 @@ static void prepare_workers(struct host *host,
             .listeners = host->listeners,
             .log = host->log,
             .on_drained = tell_drained,
+            .on_failed = tell_failed,
             .owner = worker,
         };
     }
@@ -165,17 +179,21 @@ static void prepare_workers(struct host *host,
 
 /* ---- main's loop: from the first signal to the end of the drain ---- */
 
-static void on_drained(uv_async_t *async)
+static void on_news(uv_async_t *async)
 {
     struct worker *worker = async->data;
-    if (--worker->host->undrained == 0)
-        uv_stop(&worker->host->loop);
+    struct host *host = worker->host;
+    handover_take(worker);
+    if (worker->error.text[0] != '\0')
+        host->failure = &worker->error;
+    if (host->failure != NULL || --host->undrained == 0)
+        uv_stop(&host->loop);
 }
 
 static void on_out_of_patience(uv_timer_t *timer)
 {
     struct host *host = timer->data;
-    log_write(host->log, LOG_WARN, "host", "drain cut short",
+    log_write(host->log, LOG_WARN, "host", "drain-cut-short",
               LOG_NUMBER("reactors_left", (int64_t)host->undrained));
     uv_stop(&host->loop);
 }
@@ -213,8 +231,8 @@ static void open_loop(struct host *host)
     uv_timer_init(&host->loop, &host->patience);
     host->on_term.data = host->on_int.data = host->on_hup.data = host->patience.data = host;
     for (size_t i = 0; i < host->topology->reactor_count; i++) {
-        CHECK(uv_async_init(&host->loop, &host->workers[i].on_drained, on_drained) == 0);
-        host->workers[i].on_drained.data = &host->workers[i];
+        CHECK(uv_async_init(&host->loop, &host->workers[i].on_news, on_news) == 0);
+        host->workers[i].on_news.data = &host->workers[i];
     }
 }
 
@@ -225,7 +243,7 @@ static void close_loop(struct host *host)
     uv_close((uv_handle_t *)&host->on_hup, NULL);
     uv_close((uv_handle_t *)&host->patience, NULL);
     for (size_t i = 0; i < host->topology->reactor_count; i++)
-        uv_close((uv_handle_t *)&host->workers[i].on_drained, NULL);
+        uv_close((uv_handle_t *)&host->workers[i].on_news, NULL);
     uv_run(&host->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&host->loop) == 0);
 }
@@ -289,13 +307,14 @@ static bool run(struct host *host, struct error *error)
 {
     sigset_t before;
     block_signals(&before); /* every thread started from here on inherits this */
-    const bool is_up = start_guard(host, error) && start_workers(host, error);
+    bool is_up = start_guard(host, error) && start_workers(host, error);
     if (is_up) {
         log_write(host->log, LOG_INFO, "host", "started", LOG_TEXT("version", WEIR_VERSION),
                   LOG_TEXT("topology", host->topology->file),
                   LOG_TEXT("process", name_of(host->topology)),
                   LOG_NUMBER("reactors", (int64_t)host->topology->reactor_count));
         wait_for_end(host, &before);
+        is_up = host->failure == NULL || error_set(error, "%s", host->failure->text);
     }
     stop_workers(host);
     host_guard_stop(&host->guard);

@@ -1,6 +1,7 @@
 /* Owns the list and, once started, the thread; the list is the thread's alone from then on. */
 #include "common/host_guard.h"
 
+#include "common/clock.h"
 #include "common/keys.h"
 #include "common/memory.h"
 #include "common/transport_handover.h"
@@ -17,6 +18,7 @@ struct host_guard {
     struct key_list *allowed;
     zsock_t *handler; /* NULL: could not be bound */
     zactor_t *actor;
+    int64_t logged_at; /* mono ns: when a refusal was, for who is refused tries again and again */
 };
 
 /* Frames: version, request id, domain, address, identity, mechanism, and for CURVE the key. */
@@ -35,6 +37,17 @@ static bool read_request(zmsg_t *request, unsigned char key[KEY_SIZE])
     return true;
 }
 
+static void log_refusal(struct host_guard *guard, const char *key)
+{
+    const int64_t now = clock_now().mono;
+    if (guard->logged_at != 0 && now - guard->logged_at < SECOND)
+        return;
+    guard->logged_at = now;
+    log_write(guard->log, LOG_WARN, "guard", "key-refused", LOG_TEXT("key", key));
+}
+
+/* A refusal is the temporary kind, 300: after the final one, 400, ZeroMQ would tell the peer, which
+ * would then never connect again, even when its key is on the list. */
 static void answer(struct host_guard *guard)
 {
     unsigned char key[KEY_SIZE] = {0};
@@ -45,14 +58,13 @@ static void answer(struct host_guard *guard)
     const bool is_allowed = read_request(request, key) && keys_are_listed(guard->allowed, key);
     keys_format(key, text);
     if (!is_allowed)
-        log_write(guard->log, LOG_WARN, "guard", "a key that is not on the list was refused",
-                  LOG_TEXT("key", text));
+        log_refusal(guard, text);
     zmsg_t *reply = zmsg_new();
     zframe_t *version = zmsg_pop(request), *id = zmsg_pop(request);
     zmsg_append(reply, &version);
     if (id != NULL)
         zmsg_append(reply, &id);
-    zmsg_addstr(reply, is_allowed ? "200" : "400");
+    zmsg_addstr(reply, is_allowed ? "200" : "300");
     zmsg_addstr(reply, is_allowed ? "OK" : "this key may not connect");
     zmsg_addstr(reply, is_allowed ? text : "");
     zmsg_addmem(reply, "", 0);
@@ -65,14 +77,12 @@ static void reload(struct host_guard *guard)
     struct error error;
     struct key_list *allowed = keys_read_list(guard->allow_file, &error);
     if (allowed == NULL) {
-        log_write(guard->log, LOG_ERROR, "guard", "the list of keys stays as it was",
-                  LOG_TEXT("reason", error.text));
+        log_write(guard->log, LOG_ERROR, "guard", "key-list-kept", LOG_TEXT("reason", error.text));
         return;
     }
     keys_free_list(&guard->allowed);
     guard->allowed = allowed;
-    log_write(guard->log, LOG_INFO, "guard", "read the list of keys",
-              LOG_TEXT("file", guard->allow_file));
+    log_write(guard->log, LOG_INFO, "guard", "key-list-read", LOG_TEXT("file", guard->allow_file));
 }
 
 static void run(zsock_t *pipe, void *argument)

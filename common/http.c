@@ -36,6 +36,8 @@ struct fields {
     bool is_complete;
 };
 
+static const char broken_line[] = "a line does not end with CR LF";
+
 static bool is_text(const char *at, size_t size, const char *text)
 {
     return strlen(text) == size && strncasecmp(at, text, size) == 0;
@@ -116,45 +118,81 @@ static const llhttp_settings_t settings = {
     .on_headers_complete = on_headers_complete,
 };
 
-/* Finds the end of the head, the empty line included, and checks the lines on the way. */
-static enum http_verdict check_lines(struct bytes input, const char **head_end,
-                                     struct http_request *request)
+static enum http_verdict take_request_line(struct bytes input, struct http_seen *seen,
+                                           struct http_request *request)
 {
-    const char *at = input.data;
+    const char *at = input.data, *line_end;
     if (input.size > 0 && !http_line_is_token(at, at + 1)) /* TLS, say: no line end may ever come */
         return http_refuse(request, HTTP_BAD, 400, "this is not HTTP");
     size_t window = input.size < MAX_REQUEST_LINE ? input.size : MAX_REQUEST_LINE;
-    const char *line_end;
-    enum http_line line = http_line_find(at, at + window, &line_end);
-    if (line == HTTP_LINE_PARTIAL && window == MAX_REQUEST_LINE)
+    switch (http_line_find(at, at + window, &line_end)) {
+    case HTTP_LINE_BROKEN:
+        return http_refuse(request, HTTP_BAD, 400, broken_line);
+    case HTTP_LINE_PARTIAL:
+        if (window < MAX_REQUEST_LINE)
+            return HTTP_MORE;
         return http_refuse(request, HTTP_TOO_BIG, 414, "the target is longer than 16 KiB");
-    if (line == HTTP_LINE_WHOLE) {
-        struct bytes text = {at, (size_t)(line_end - at)};
-        enum http_verdict verdict = http_request_line_parse(text, request);
-        if (verdict != HTTP_READY)
-            return verdict;
+    case HTTP_LINE_WHOLE:
+        break;
     }
+    struct bytes line = {at, (size_t)(line_end - at)};
+    enum http_verdict verdict = http_request_line_parse(line, request);
+    if (verdict == HTTP_READY)
+        seen->line = seen->lines = line.size + 2;
+    return verdict;
+}
 
+/* Finds the empty line that ends the head, and checks the lines on the way. */
+static enum http_verdict take_field_lines(struct bytes input, struct http_seen *seen,
+                                          struct http_request *request)
+{
     bool is_cut = input.size >= HTTP_MAX_HEAD;
-    const char *end = input.data + (is_cut ? HTTP_MAX_HEAD : input.size);
-    while (line == HTTP_LINE_WHOLE) {
-        at = line_end + 2;
-        line = http_line_find(at, end, &line_end);
-        if (line != HTTP_LINE_WHOLE)
-            break;
-        if (line_end == at) {
-            *head_end = at + 2;
+    const char *end = input.data + (is_cut ? HTTP_MAX_HEAD : input.size), *line_end;
+    for (;;) {
+        const char *at = input.data + seen->lines;
+        enum http_line line = http_line_find(at, end, &line_end);
+        if (line == HTTP_LINE_BROKEN)
+            return http_refuse(request, HTTP_BAD, 400, broken_line);
+        if (line == HTTP_LINE_PARTIAL && is_cut)
+            return http_refuse(request, HTTP_TOO_BIG, 431,
+                               "the header fields are larger than 32 KiB");
+        if (line == HTTP_LINE_PARTIAL)
+            return HTTP_MORE;
+        if (line_end == at)
             return HTTP_READY;
-        }
         if (!http_line_is_field(at, line_end))
             return http_refuse(request, HTTP_BAD, 400,
                                "a header line is not of the form Name: value");
+        seen->has_blanks |= line_end[-1] == '\t' || line_end[-1] == ' ';
+        seen->lines = (size_t)(line_end + 2 - input.data);
     }
-    if (line == HTTP_LINE_BROKEN)
-        return http_refuse(request, HTTP_BAD, 400, "a line does not end with CR LF");
-    if (is_cut)
-        return http_refuse(request, HTTP_TOO_BIG, 431, "the header fields are larger than 32 KiB");
-    return HTTP_MORE;
+}
+
+/* The lines of the head: READY when its end, an empty line, is there behind `seen->lines`. */
+static enum http_verdict check_lines(struct bytes input, struct http_seen *seen,
+                                     struct http_request *request)
+{
+    bool is_new = seen->line == 0;
+    enum http_verdict verdict = is_new ? take_request_line(input, seen, request) : HTTP_READY;
+    if (verdict == HTTP_READY)
+        verdict = take_field_lines(input, seen, request);
+    if (verdict != HTTP_MORE && !is_new) /* what it asks, which was not kept */
+        http_request_line_parse((struct bytes){input.data, seen->line - 2}, request);
+    return verdict;
+}
+
+/* Copies a head, with spaces for the tabs behind its values: they are as good (RFC 9110, 5.6.3),
+ * but llhttp does not take them behind a length, a coding or a "close". */
+static void copy_head(char *copy, struct bytes head)
+{
+    bool is_behind = false; /* nothing but white space stands between here and the line's end */
+    for (size_t at = head.size; at-- > 0;) {
+        char byte = head.data[at];
+        is_behind = byte == '\r' || (is_behind && (byte == ' ' || byte == '\t'));
+        if (is_behind && byte == '\t')
+            byte = ' ';
+        copy[at] = byte;
+    }
 }
 
 /* Why the fields leave open where the request ends (RFC 9112, 6); NULL when they do not. */
@@ -202,7 +240,8 @@ static enum http_verdict check_fields(const struct fields *fields, struct http_r
 
 /* How many of the bytes behind the head are body. */
 static enum http_verdict measure_body(const struct fields *fields, uint64_t length,
-                                      struct bytes rest, size_t *size, struct http_request *request)
+                                      struct bytes rest, struct http_seen *seen, size_t *size,
+                                      struct http_request *request)
 {
     static const char *const too_big = "the body of a GET is ignored, and this one is too large";
     if (length > HTTP_MAX_BODY)
@@ -215,7 +254,8 @@ static enum http_verdict measure_body(const struct fields *fields, uint64_t leng
         return HTTP_READY;
     }
     if (fields->codings > 0) {
-        enum http_verdict verdict = http_chunked_measure(rest, HTTP_MAX_BODY, size);
+        enum http_verdict verdict = http_chunked_measure(rest, HTTP_MAX_BODY, &seen->chunked, size);
+        seen->has_chunks = true;
         if (verdict == HTTP_BAD)
             return http_refuse(request, HTTP_BAD, 400, "the chunked body is malformed");
         if (verdict == HTTP_TOO_BIG)
@@ -223,10 +263,52 @@ static enum http_verdict measure_body(const struct fields *fields, uint64_t leng
         return verdict;
     }
     *size = (size_t)length;
+    seen->needed = seen->lines + 2 + (size_t)length;
     return length <= rest.size ? HTTP_READY : HTTP_MORE;
 }
 
-enum http_verdict http_parse(struct bytes input, struct http_request *request)
+/* Whether the chunked body behind a head that is in order has an end yet, or something wrong. */
+static bool is_chunked_decided(struct bytes input, struct http_seen *seen)
+{
+    size_t head_size = seen->lines + 2, size;
+    struct bytes rest = {input.data + head_size, input.size - head_size};
+    return http_chunked_measure(rest, HTTP_MAX_BODY, &seen->chunked, &size) != HTTP_MORE;
+}
+
+static enum http_verdict parse_head_and_body(struct bytes input, struct http_seen *seen,
+                                             struct http_request *request)
+{
+    size_t head_size = seen->lines + 2, body_size;
+    struct bytes head = {input.data, head_size},
+                 rest = {input.data + head_size, input.size - head_size};
+    struct fields fields = {0};
+    llhttp_t parser;
+    char copy[HTTP_MAX_HEAD];
+    llhttp_init(&parser, HTTP_REQUEST, &settings);
+    parser.data = &fields;
+    if (seen->has_blanks) {
+        copy_head(copy, head);
+        head.data = copy;
+    }
+    if (llhttp_execute(&parser, head.data, head.size) != HPE_PAUSED || !fields.is_complete)
+        return refuse_fields(&fields, request);
+    enum http_verdict verdict = check_fields(&fields, request);
+    if (verdict != HTTP_READY)
+        return verdict;
+
+    request->keeps_alive = llhttp_should_keep_alive(&parser);
+    uint64_t length = fields.lengths > 0 ? parser.content_length : 0;
+    verdict = measure_body(&fields, length, rest, seen, &body_size, request);
+    if (verdict == HTTP_READY)
+        request->size = head_size + body_size;
+    request->head = (struct bytes){input.data, head_size};
+    request->has_none_match = fields.has_none_match;
+    request->is_no_cache = fields.is_no_cache;
+    return verdict;
+}
+
+enum http_verdict http_parse(struct bytes input, struct http_seen *seen,
+                             struct http_request *request)
 {
     *request = (struct http_request){0};
     if (input.size == 0)
@@ -241,30 +323,12 @@ enum http_verdict http_parse(struct bytes input, struct http_request *request)
     }
     input = (struct bytes){input.data + skipped, input.size - skipped};
 
-    const char *head_end;
-    enum http_verdict verdict = check_lines(input, &head_end, request);
-    if (verdict != HTTP_READY)
-        return verdict;
-
-    struct fields fields = {0};
-    llhttp_t parser;
-    llhttp_init(&parser, HTTP_REQUEST, &settings);
-    parser.data = &fields;
-    size_t head_size = (size_t)(head_end - input.data);
-    if (llhttp_execute(&parser, input.data, head_size) != HPE_PAUSED || !fields.is_complete)
-        return refuse_fields(&fields, request);
-    verdict = check_fields(&fields, request);
-    if (verdict != HTTP_READY)
-        return verdict;
-
-    request->keeps_alive = llhttp_should_keep_alive(&parser);
-    request->head = (struct bytes){input.data, head_size};
-    request->has_none_match = fields.has_none_match;
-    request->is_no_cache = fields.is_no_cache;
-    size_t body_size;
-    verdict = measure_body(&fields, fields.lengths > 0 ? parser.content_length : 0,
-                           (struct bytes){head_end, input.size - head_size}, &body_size, request);
+    if (input.size < seen->needed || (seen->has_chunks && !is_chunked_decided(input, seen)))
+        return HTTP_MORE;
+    enum http_verdict verdict = check_lines(input, seen, request);
     if (verdict == HTTP_READY)
-        request->size = skipped + head_size + body_size;
+        verdict = parse_head_and_body(input, seen, request);
+    if (verdict == HTTP_READY)
+        request->size += skipped;
     return verdict;
 }

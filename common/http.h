@@ -1,8 +1,9 @@
 /* HTTP/1.x requests (RFC 9112): what of the bytes of a connection is a request, and what it asks.
  *
- * Pure: no I/O, no allocation, no state kept between calls. The caller gathers the bytes of one
- * request and asks again when there are more. The verdict follows from the bytes alone, however
- * they arrived: what is not HTTP_MORE for some bytes is the same with any further bytes behind.
+ * Pure: no I/O, no allocation. The caller gathers the bytes of one request and asks again when
+ * there are more. The verdict follows from the bytes alone, however they arrived: what is not
+ * HTTP_MORE for some bytes is the same with any further bytes behind. What was found in order is
+ * noted in `seen`, so that a request that comes in small pieces is not read from its start at each.
  *
  * Only GET and HEAD are understood. llhttp parses the header fields; what it lets pass in one
  * version or another is checked here: line ends other than CRLF, folded lines, space before a
@@ -41,7 +42,24 @@ struct http_request {
     const char *problem; /* BAD, TOO_BIG: why, as one line for a person */
 };
 
-/* `request` points into `input`. */
-enum http_verdict http_parse(struct bytes input, struct http_request *request);
+/* How far a chunked body has been looked at. */
+struct http_chunked {
+    size_t size;   /* bytes of whole chunks, and trailers, that are in order */
+    bool has_last; /* the last chunk is among them */
+};
+
+/* How far the bytes of one request have been looked at. Zeroed: not at all, as for the next. */
+struct http_seen {
+    size_t line;     /* bytes of the request line, its end included; 0: it is not whole */
+    size_t lines;    /* bytes of this and all further whole lines, which are in order */
+    bool has_blanks; /* one of these ends with white space */
+    bool has_chunks; /* the head is whole and in order, and a chunked body follows */
+    struct http_chunked chunked;
+    size_t needed; /* bytes: with fewer the body is not whole */
+};
+
+/* `input` begins with the bytes for which `seen` was noted, if any. `request` points into it. */
+enum http_verdict http_parse(struct bytes input, struct http_seen *seen,
+                             struct http_request *request);
 
 #endif

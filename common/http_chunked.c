@@ -20,11 +20,12 @@ static bool parse_size(const char *at, const char *end, size_t *size)
     return digit > at && (digit == end || *digit == ';');
 }
 
-static enum http_verdict skip_trailers(const char *at, const char *end, bool is_cut,
-                                       const char **behind)
+static enum http_verdict skip_trailers(struct bytes input, const char *end, bool is_cut,
+                                       struct http_chunked *seen, size_t *size)
 {
     const char *line_end;
-    for (;; at = line_end + 2) {
+    for (;; seen->size = (size_t)(line_end + 2 - input.data)) {
+        const char *at = input.data + seen->size;
         switch (http_line_find(at, end, &line_end)) {
         case HTTP_LINE_BROKEN:
             return HTTP_BAD;
@@ -34,7 +35,7 @@ static enum http_verdict skip_trailers(const char *at, const char *end, bool is_
             break;
         }
         if (line_end == at) {
-            *behind = at + 2;
+            *size = seen->size + 2;
             return HTTP_READY;
         }
         if (!http_line_is_field(at, line_end))
@@ -42,13 +43,13 @@ static enum http_verdict skip_trailers(const char *at, const char *end, bool is_
     }
 }
 
-enum http_verdict http_chunked_measure(struct bytes input, size_t limit, size_t *size)
+enum http_verdict http_chunked_measure(struct bytes input, size_t limit, struct http_chunked *seen,
+                                       size_t *size)
 {
-    const char *at = input.data;
     bool is_cut = input.size >= limit;
-    const char *end = at + (is_cut ? limit : input.size);
-    for (;;) {
-        const char *line_end;
+    const char *end = input.data + (is_cut ? limit : input.size);
+    while (!seen->has_last) {
+        const char *at = input.data + seen->size, *line_end;
         enum http_line line = http_line_find(at, end, &line_end);
         if (line == HTTP_LINE_BROKEN)
             return HTTP_BAD;
@@ -58,9 +59,11 @@ enum http_verdict http_chunked_measure(struct bytes input, size_t limit, size_t 
         if (!parse_size(at, line_end, &chunk))
             return HTTP_BAD;
         at = line_end + 2;
-        if (chunk == 0)
-            break;
         size_t used = (size_t)(at - input.data);
+        if (chunk == 0) {
+            *seen = (struct http_chunked){.size = used, .has_last = true};
+            break;
+        }
         if (chunk + 2 > limit - used)
             return HTTP_TOO_BIG;
         if (chunk + 2 > (size_t)(end - at))
@@ -68,9 +71,7 @@ enum http_verdict http_chunked_measure(struct bytes input, size_t limit, size_t 
         at += chunk;
         if (at[0] != '\r' || at[1] != '\n')
             return HTTP_BAD;
-        at += 2;
+        seen->size = used + chunk + 2;
     }
-    enum http_verdict verdict = skip_trailers(at, end, is_cut, &at);
-    *size = (size_t)(at - input.data);
-    return verdict;
+    return skip_trailers(input, end, is_cut, seen, size);
 }

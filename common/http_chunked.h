@@ -5,7 +5,9 @@
 #include "common/http.h"
 
 /* `input` begins with the body; READY sets `size` to its bytes, trailers included. Pure; the
- * verdict follows from the bytes as in http.h. TOO_BIG: it takes more than `limit` bytes. */
-enum http_verdict http_chunked_measure(struct bytes input, size_t limit, size_t *size);
+ * verdict follows from the bytes as in http.h, and `seen` only saves time as there. TOO_BIG: it
+ * takes more than `limit` bytes. */
+enum http_verdict http_chunked_measure(struct bytes input, size_t limit, struct http_chunked *seen,
+                                       size_t *size);
 
 #endif

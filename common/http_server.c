@@ -55,13 +55,14 @@ enum server_take http_server_reject(struct http_server *http, int status, const 
     return SERVER_REPLY;
 }
 
-enum server_take http_server_take(struct http_server *http, struct bytes input,
-                                  struct http_request *request, struct server_taken *taken,
-                                  struct buffer *reply)
+enum server_take http_server_take(struct http_server *http, struct http_session *session,
+                                  struct bytes input, struct http_request *request,
+                                  struct server_taken *taken, struct buffer *reply)
 {
-    enum http_verdict verdict = http_parse(input, request);
+    enum http_verdict verdict = http_parse(input, &session->seen, request);
     if (verdict == HTTP_MORE)
         return SERVER_MORE;
+    session->seen = (struct http_seen){0};
     taken->form = (request->is_head ? FORM_HEAD : 0) | (request->is_old ? FORM_OLD : 0);
     taken->size = verdict == HTTP_READY ? request->size : input.size;
     taken->is_last = !request->keeps_alive;

@@ -15,11 +15,16 @@ struct http_server {
     uint64_t responses[HTTP_STATUSES]; /* by http_status_index */
 };
 
+/* A connection's memory, which the stage's protocol has as its session. */
+struct http_session {
+    struct http_seen seen; /* of the request that is coming in */
+};
+
 /* For the hook `take`. SERVER_ASK: a good request is in `request`, and all of `taken` but the key
  * is set; the stage may also reply to it. Otherwise there is nothing more to do. */
-enum server_take http_server_take(struct http_server *http, struct bytes input,
-                                  struct http_request *request, struct server_taken *taken,
-                                  struct buffer *reply);
+enum server_take http_server_take(struct http_server *http, struct http_session *session,
+                                  struct bytes input, struct http_request *request,
+                                  struct server_taken *taken, struct buffer *reply);
 
 /* For the hook `take`: replies with an error and ends the connection behind it. */
 enum server_take http_server_reject(struct http_server *http, int status, const char *text,

@@ -2,9 +2,10 @@
  *
  *     2026-11-24T08:15:30.123Z info http.0 listening address=127.0.0.1:8080
  *
- * or as JSON, one object a line. A value that holds a space, a quote, a control byte or non-ASCII
- * is quoted with C-like escapes, so that a line is always one line. Keys and values of the cache
- * are logged at debug only; passwords never.
+ * or as JSON, one object a line. An event is words joined by dashes, and the keys of its fields are
+ * words, so that both are found by a search. A value that holds a space, a quote, a control byte or
+ * non-ASCII is quoted with C-like escapes, so that a line is always one line. Keys and values of
+ * the cache are logged at debug only; passwords never.
  *
  * Any thread may write. A line is at most LOG_LINE_MAX bytes (longer ones are cut) and leaves in
  * one write; where standard error takes no bytes now, the line is dropped and counted, never waited

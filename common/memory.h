@@ -9,6 +9,9 @@
 
 #include <stddef.h>
 
+/* Bytes that malloc may add to what it is asked for, where memory is accounted for. */
+#define MEMORY_OVERHEAD 16
+
 /* Zeroed memory for `count` items of `size` bytes; the product may not overflow (CHECK). */
 void *memory_alloc(size_t count, size_t size);
 

@@ -27,10 +27,10 @@ void port_log_event(const struct port_owner *owner, const char *peer, enum link_
         enum log_level level;
         const char *text;
     } events[] = {
-        [LINK_OPENED] = {LOG_DEBUG, "link opened"},
-        [LINK_LOST] = {LOG_WARN, "link lost"},
-        [LINK_OTHER_VERSION] = {LOG_ERROR, "link refused: the peer speaks another version"},
-        [LINK_OTHER_RING] = {LOG_WARN, "the peer's ring is another"},
+        [LINK_OPENED] = {LOG_DEBUG, "link-opened"},
+        [LINK_LOST] = {LOG_WARN, "link-lost"},
+        [LINK_OTHER_VERSION] = {LOG_ERROR, "version-differs"},
+        [LINK_OTHER_RING] = {LOG_WARN, "ring-differs"},
     };
     const int64_t now = clock_read(owner->clock).mono;
     char theirs_text[24], ours_text[24];

@@ -30,6 +30,8 @@ struct reactor_setup {
     struct listener *listeners;     /* one for each stage of the topology, where it has `listen` */
     struct log *log;
     void (*on_drained)(void *owner); /* in the reactor's thread, once */
+    /* In the reactor's thread, for each stage that cannot open: the process is to end. */
+    void (*on_failed)(void *owner, const struct error *error);
     void *owner;
 };
 

@@ -30,14 +30,17 @@ static bool is_open(const struct ask_port *port)
 
 /* Lets one stage be asked, and tells it that it can ask, when the time has come. Whether it has
  * for both. */
-static bool open_stage(struct reactor_stage *stage, struct moment now)
+static bool open_stage(struct reactor *reactor, struct reactor_stage *stage, struct moment now)
 {
     const struct stage_kind *kind = stage->owner.kind;
     const bool can_ask = is_open(stage->asks) && is_open(stage->control);
     if (can_ask && !stage->is_open) {
         stage->is_open = true;
-        if (kind->on_open != NULL)
-            kind->on_open(stage->owner.stage, now);
+        struct error reason, error;
+        if (kind->on_open != NULL && !kind->on_open(stage->owner.stage, now, &reason)) {
+            error_set(&error, "%s: %s", stage->owner.name, reason.text);
+            reactor->setup.on_failed(reactor->setup.owner, &error);
+        }
     }
     if (stage->serves != NULL && !stage->is_serving &&
         (kind->is_settled != NULL ? kind->is_settled(stage->owner.stage) : can_ask)) {
@@ -51,7 +54,7 @@ static void open_stages(struct reactor *reactor, struct moment now)
 {
     bool all_are_open = true;
     for (size_t i = 0; i < reactor->stage_count; i++)
-        all_are_open &= open_stage(&reactor->stages[i], now);
+        all_are_open &= open_stage(reactor, &reactor->stages[i], now);
     reactor->is_opening = !all_are_open;
 }
 

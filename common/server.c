@@ -30,6 +30,7 @@ struct server *server_create(const struct stage_setup *setup, const struct serve
     server->loop = setup->loop;
     server->clock = setup->clock;
     server->log = setup->log;
+    server->asks = setup->asks;
     server->limits = *limits;
     server->protocol = protocol;
     server->owner = owner;
@@ -42,8 +43,9 @@ struct server *server_create(const struct stage_setup *setup, const struct serve
     return server;
 }
 
-int64_t server_on_turn(struct server *server, struct moment now)
+int64_t server_on_turn(void *stage, struct moment now)
 {
+    struct server *server = server_of(stage);
     server_exchange_expire_all(server, now.mono);
     server_connection_expire_all(server, now.mono);
     server_exchange_admit(server, now.mono);
@@ -62,6 +64,18 @@ int64_t server_on_turn(struct server *server, struct moment now)
     return clock_earlier(wheel_next(&server->request_timers),
                          wheel_next(&server->connection_timers));
 }
+
+static const char *const end_labels[SERVER_ENDS] = {
+    [END_CLIENT] = "reason=\"client\"",
+    [END_BROKEN] = "reason=\"broken\"",
+    [END_REQUEST] = "reason=\"request\"",
+    [END_IDLE_TIMEOUT] = "reason=\"idle_timeout\"",
+    [END_HEAD_TIMEOUT] = "reason=\"head_timeout\"",
+    [END_SEND_TIMEOUT] = "reason=\"send_timeout\"",
+    [END_MAX_OUTPUT] = "reason=\"max_output\"",
+    [END_HELD] = "reason=\"held\"",
+    [END_DRAIN] = "reason=\"drain\"",
+};
 
 void server_measure(const struct server *server, struct metrics *metrics)
 {
@@ -82,33 +96,37 @@ void server_measure(const struct server *server, struct metrics *metrics)
                     counters->refused_clients);
     metrics_counter(metrics, NAMED("refused_total"), refused, "reason=\"waiting\"",
                     counters->refused_waiting);
-    metrics_counter(metrics, NAMED("refused_total"), refused, "reason=\"output\"",
-                    counters->refused_output);
-    metrics_counter(metrics, NAMED("closed_total"),
-                    "Connections closed because their responses were not read.",
-                    "reason=\"max_output\"", counters->closed_output);
+    for (size_t i = 0; i < SERVER_ENDS; i++)
+        metrics_counter(metrics, NAMED("closed_total"), "Connections closed.", end_labels[i],
+                        counters->closed[i]);
     metrics_counter(metrics, NAMED("late_answers_total"),
                     "Answers that came when nobody waited for them any more.", NULL,
                     counters->late_answers);
 #undef NAMED
 }
 
-const char *server_unready(const struct server *server)
+const char *server_unready(void *stage, struct moment now)
 {
+    const struct server *server = server_of(stage);
+    (void)now;
+    if (server->asks && !server->asks->is_open(server->asks))
+        return "has no session with the stage it asks";
     return server->is_listening ? NULL : "does not listen";
 }
 
-void server_drain(struct server *server)
+void server_drain(void *stage, struct moment now)
 {
+    struct server *server = server_of(stage);
+    (void)now;
     server_listen_close(server);
     for (struct server_connection *connection = server->connections; connection;
          connection = connection->next)
-        server_connection_end(connection);
+        server_connection_end(connection, END_DRAIN);
 }
 
-bool server_is_drained(const struct server *server)
+bool server_is_drained(void *stage)
 {
-    return !server->connections;
+    return !server_of(stage)->connections;
 }
 
 void server_destroy(struct server **server_at)
@@ -119,7 +137,7 @@ void server_destroy(struct server **server_at)
     *server_at = NULL;
     server_listen_close(server);
     while (server->connections)
-        server_connection_close(server->connections);
+        server_connection_close(server->connections, END_DRAIN);
     server_requests_fini(&server->requests);
     while (server->spare_count > 0)
         buffer_fini(&server->spares[--server->spare_count]);

@@ -73,7 +73,8 @@ struct server_protocol {
     void (*on_connect)(void *owner, void *session, int descriptor);
     void (*on_close)(void *owner, void *session);
 
-    /* Takes the first request off `input`, which is never empty. Bounds what it calls MORE. */
+    /* Takes the first request off `input`, which is never empty. Bounds what it calls MORE; after
+     * that, the next call for the connection has the same bytes with more behind them. */
     enum server_take (*take)(void *owner, void *session, struct bytes input,
                              struct server_taken *taken, struct buffer *reply);
 
@@ -125,14 +126,20 @@ struct server *server_create(const struct stage_setup *setup, const struct serve
                              const struct server_protocol *protocol, void *owner,
                              struct error *error);
 
-/* The hooks of a stage, for its server. */
-void server_open(struct server *server); /* starts to listen */
-int64_t server_on_turn(struct server *server, struct moment now);
 void server_measure(const struct server *server, struct metrics *metrics);
-const char *server_unready(const struct server *server); /* a phrase, or NULL */
-void server_drain(struct server *server);
-bool server_is_drained(const struct server *server);
 void server_destroy(struct server **server);
+
+/* Hooks of struct stage_kind, for a stage whose struct begins with its `struct server *`
+ * (SERVER_STAGE says so): it listens once what it asks can be asked, and is unready while it has no
+ * session with that or does not listen. */
+#define SERVER_STAGE(type)                                                                         \
+    _Static_assert(offsetof(type, server) == 0, "the server's hooks find it at the beginning")
+
+bool server_on_open(void *stage, struct moment now, struct error *error);
+int64_t server_on_turn(void *stage, struct moment now);
+const char *server_unready(void *stage, struct moment now);
+void server_drain(void *stage, struct moment now);
+bool server_is_drained(void *stage);
 
 /* The answer to what was asked for with `token`. One that comes too late is counted and dropped. */
 void server_answer(struct server *server, uint64_t token, const struct answer *answer);

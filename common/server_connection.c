@@ -87,7 +87,7 @@ static void set_reading(struct server_connection *connection, bool wants)
     if (!wants)
         uv_read_stop(&connection->uv.stream);
     else if (uv_read_start(&connection->uv.stream, on_alloc, on_read) != 0)
-        server_connection_close(connection);
+        server_connection_close(connection, END_BROKEN);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
@@ -98,9 +98,9 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
     server_connection_touch(connection);
     if (size == UV_EOF) {
         connection->has_ended = true;
-        server_connection_end(connection);
+        server_connection_end(connection, END_CLIENT);
     } else if (size < 0) {
-        server_connection_close(connection);
+        server_connection_close(connection, END_BROKEN);
     } else if (connection->phase == CONNECTION_OPEN) {
         take_fresh(connection, (struct bytes){buffer->base, (size_t)size});
         if (has_more(connection) || !server_connection_may_take(connection))
@@ -140,12 +140,14 @@ static void on_deadline(struct server_connection *connection, int64_t now)
 {
     if (connection->write && server_write_has_moved(connection))
         set_deadline(connection, now + connection->server->limits.send_timeout);
-    else if (connection->write || connection->phase == CONNECTION_LINGER)
-        server_connection_close(connection);
+    else if (connection->write)
+        server_connection_close(connection, END_SEND_TIMEOUT);
+    else if (connection->phase == CONNECTION_LINGER)
+        server_connection_close(connection, connection->end);
     else if (connection->is_partial)
         server_exchange_refuse(connection, SERVER_TOO_SLOW);
     else
-        server_connection_end(connection);
+        server_connection_end(connection, END_IDLE_TIMEOUT);
 }
 
 void server_connection_expire_all(struct server *server, int64_t now)
@@ -162,11 +164,12 @@ void server_connection_expire_all(struct server *server, int64_t now)
 
 /* ---- the end ---- */
 
-void server_connection_end(struct server_connection *connection)
+void server_connection_end(struct server_connection *connection, enum server_end end)
 {
     if (connection->phase != CONNECTION_OPEN)
         return;
     connection->phase = CONNECTION_LAST;
+    connection->end = end;
     server_connection_touch(connection);
 }
 
@@ -176,7 +179,7 @@ static void linger(struct server_connection *connection, int64_t now)
     uv_os_fd_t descriptor;
     if (connection->has_ended || uv_fileno(&connection->uv.handle, &descriptor) != 0 ||
         shutdown(descriptor, SHUT_WR) != 0) {
-        server_connection_close(connection);
+        server_connection_close(connection, connection->end);
         return;
     }
     connection->phase = CONNECTION_LINGER;
@@ -189,7 +192,7 @@ static void on_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
-void server_connection_close(struct server_connection *connection)
+void server_connection_close(struct server_connection *connection, enum server_end end)
 {
     struct server *server = connection->server;
     if (connection->phase == CONNECTION_CLOSED)
@@ -209,10 +212,12 @@ void server_connection_close(struct server_connection *connection)
     *connection->link = connection->next;
     if (connection->next)
         connection->next->link = connection->link;
-    if (connection->is_refused)
-        server->refused--;
-    else
+    if (connection->is_refused) {
+        server->refused--; /* counted as refused */
+    } else {
         server->clients--;
+        server->counters.closed[end]++;
+    }
     uv_close(&connection->uv.handle, on_closed);
 }
 
@@ -238,12 +243,9 @@ void server_connection_start(struct server_connection *connection)
 /* Whether more is waiting to be sent than anybody may let wait. */
 static bool is_overfull(const struct server_connection *connection)
 {
-    struct server *server = connection->server;
     size_t unsent = uv_stream_get_write_queue_size(&connection->uv.stream) +
                     server_pipeline_bytes(&connection->pipeline);
-    bool is_overfull = unsent > server->limits.max_output;
-    server->counters.closed_output += is_overfull;
-    return is_overfull;
+    return unsent > connection->server->limits.max_output;
 }
 
 /* Counts what it has waiting to be sent. False when it grew and is too much with all the others'.
@@ -265,20 +267,23 @@ void server_connection_settle(struct server_connection *connection, int64_t now)
 {
     if (connection->phase == CONNECTION_LINGER) {
         if (connection->has_ended || connection->dropped > SERVER_LINGER_BYTES)
-            server_connection_close(connection);
+            server_connection_close(connection, connection->end);
         return;
     }
     if (has_more(connection))
         take_kept(connection);
     if (connection->phase == CONNECTION_LAST)
         drop_input(connection);
-    if (!server_write_start(connection) || is_overfull(connection)) {
-        server_connection_close(connection);
+    if (!server_write_start(connection)) {
+        server_connection_close(connection, END_BROKEN);
+        return;
+    }
+    if (is_overfull(connection)) {
+        server_connection_close(connection, END_MAX_OUTPUT);
         return;
     }
     if (!may_hold(connection)) {
-        connection->server->counters.refused_output++;
-        server_connection_close(connection);
+        server_connection_close(connection, END_HELD);
         return;
     }
     if (connection->phase == CONNECTION_LAST && connection->pipeline.queued == 0 &&

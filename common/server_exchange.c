@@ -112,7 +112,7 @@ size_t server_exchange_take(struct server_connection *connection, struct bytes i
         used += taken.size;
         connection->is_partial = false;
         if (taken.is_last)
-            server_connection_end(connection);
+            server_connection_end(connection, END_REQUEST);
         if (take == SERVER_ASK)
             begin(connection, &taken, now);
         else
@@ -127,7 +127,7 @@ void server_exchange_refuse(struct server_connection *connection, enum server_re
     struct server *server = connection->server;
     server->reply.size = 0;
     server->protocol->refuse(server->owner, refusal, &server->reply);
-    server_connection_end(connection);
+    server_connection_end(connection, END_HEAD_TIMEOUT); /* one of too many counts as refused */
     reply(connection);
 }
 

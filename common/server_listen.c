@@ -73,20 +73,29 @@ static size_t share_descriptors(size_t limit, size_t clients, size_t all_clients
     return all_clients > 0 ? (size_t)((double)room * (double)clients / (double)all_clients) : room;
 }
 
+/* The default is a bound that few processes have the descriptors for, and asks for no attention;
+ * what somebody chose does. */
+static enum log_level level_of_lowering(const struct settings *settings)
+{
+    static const char name[] = "max_clients";
+    return settings_has(settings, name) && !settings_is_preset(settings, name) ? LOG_WARN
+                                                                               : LOG_INFO;
+}
+
 /* One client too many takes a descriptor as well while it is told so. */
-static void clamp_clients(struct server *server, size_t all_clients)
+static void clamp_clients(struct server *server, const struct stage_setup *setup)
 {
     struct rlimit limit;
     server->max_refused = SERVER_MAX_REFUSED;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
         return;
     size_t clients = server->limits.max_clients;
-    size_t share = share_descriptors((size_t)limit.rlim_cur, clients, all_clients);
+    size_t share = share_descriptors((size_t)limit.rlim_cur, clients, setup->all_clients);
     size_t most = share - share / 16;
     if (clients > most) {
         server->limits.max_clients = most > 0 ? most : 1;
-        log_write(server->log, LOG_WARN, server->name, "max-clients-lowered",
-                  LOG_NUMBER("from", (int64_t)clients),
+        log_write(server->log, level_of_lowering(setup->settings), server->name,
+                  "max-clients-lowered", LOG_NUMBER("from", (int64_t)clients),
                   LOG_NUMBER("to", (int64_t)server->limits.max_clients),
                   LOG_NUMBER("descriptors", (int64_t)limit.rlim_cur));
         clients = server->limits.max_clients;
@@ -104,7 +113,7 @@ bool server_listen_init(struct server *server, const struct stage_setup *setup, 
     socklen_t size = sizeof(address);
     server->is_unix = getsockname(descriptor, (struct sockaddr *)&address, &size) == 0 &&
                       address.ss_family == AF_UNIX;
-    clamp_clients(server, setup->all_clients);
+    clamp_clients(server, setup);
     int result;
     if (server->is_unix) {
         uv_pipe_t *pipe = memory_alloc(1, sizeof(*pipe));
@@ -134,19 +143,21 @@ void server_listen_close(struct server *server)
     server->is_listening = false;
 }
 
-void server_open(struct server *server)
+bool server_on_open(void *stage, struct moment now, struct error *error)
 {
+    struct server *server = server_of(stage);
+    (void)now;
     if (!server->listener)
-        return;
+        return true; /* it drains already */
     uv_os_fd_t descriptor;
     if (uv_fileno((uv_handle_t *)server->listener, &descriptor) == 0)
         listener_prepare(descriptor);
     int result = uv_listen(server->listener, LISTENER_BACKLOG, on_client);
-    server->is_listening = result == 0;
-    if (server->is_listening)
-        log_write(server->log, LOG_INFO, server->name, "listening",
-                  LOG_TEXT("address", server->address));
-    else
-        log_write(server->log, LOG_ERROR, server->name, "listen-failed",
-                  LOG_TEXT("address", server->address), LOG_TEXT("error", uv_strerror(result)));
+    if (result != 0) /* somebody else, starting as well, has bound it and was faster */
+        return error_set(error, "%s: cannot listen there: %s", server->address,
+                         uv_strerror(result));
+    server->is_listening = true;
+    log_write(server->log, LOG_INFO, server->name, "listening",
+              LOG_TEXT("address", server->address));
+    return true;
 }

@@ -36,6 +36,20 @@ enum connection_phase {
     CONNECTION_CLOSED  /* the handle is on its way out of the loop */
 };
 
+/* Why we close a connection: in the metrics. */
+enum server_end {
+    END_CLIENT,       /* it closed its side first */
+    END_BROKEN,       /* it was reset, or cannot be read or written */
+    END_REQUEST,      /* its last request wanted it, or was one behind which nothing can be read */
+    END_IDLE_TIMEOUT, /* no request came */
+    END_HEAD_TIMEOUT, /* a request did not arrive in time */
+    END_SEND_TIMEOUT, /* it took none of its responses */
+    END_MAX_OUTPUT,   /* too much of its responses was waiting for it */
+    END_HELD,         /* the responses that wait for all connections together were too much */
+    END_DRAIN,        /* the process ends */
+    SERVER_ENDS
+};
+
 struct server_write {
     uv_write_t request;
     struct server_connection *connection; /* NULL: closed meanwhile */
@@ -53,6 +67,7 @@ struct server_connection {
     struct server_connection *next, **link;                 /* all of the server */
     struct server_connection *next_touched, **touched_link; /* to be settled in this turn */
     enum connection_phase phase;
+    enum server_end end; /* from LAST on: why it is closed */
     bool is_reading;
     bool is_refused; /* one of too many */
     bool is_partial; /* `input` is the beginning of a request; else what is not looked at yet */
@@ -70,8 +85,8 @@ struct server_connection {
 };
 
 struct server_counters {
-    uint64_t connections_total, refused_clients, refused_waiting, refused_output, late_answers;
-    uint64_t closed_output;
+    uint64_t connections_total, refused_clients, refused_waiting, late_answers;
+    uint64_t closed[SERVER_ENDS];
 };
 
 struct server {
@@ -79,6 +94,7 @@ struct server {
     struct uv_loop_s *loop;
     struct clock *clock;
     struct log *log;
+    const struct ask_port *asks; /* of the stage; NULL: it asks nobody */
     struct server_limits limits;
     const struct server_protocol *protocol;
     void *owner; /* of the protocol */
@@ -102,6 +118,12 @@ struct server {
     char read_buffer[SERVER_READ_SIZE];
 };
 
+/* The server of a stage that begins with it. */
+static inline struct server *server_of(void *stage)
+{
+    return *(struct server **)stage;
+}
+
 /* ---- server_listen.c ---- */
 
 bool server_listen_init(struct server *server, const struct stage_setup *setup,
@@ -120,11 +142,11 @@ void server_connection_untouch(struct server_connection *connection);
 /* Takes what may be taken, writes what may be written, and decides what it waits for next. */
 void server_connection_settle(struct server_connection *connection, int64_t now);
 
-/* No more requests from it; it ends when all are answered. */
-void server_connection_end(struct server_connection *connection);
+/* No more requests from it; it ends when all are answered. The first reason counts. */
+void server_connection_end(struct server_connection *connection, enum server_end end);
 
-/* At once. */
-void server_connection_close(struct server_connection *connection);
+/* At once, whatever it was ending for. */
+void server_connection_close(struct server_connection *connection, enum server_end end);
 
 void server_connection_expire_all(struct server *server, int64_t now);
 

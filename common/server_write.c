@@ -21,7 +21,7 @@ static void on_written(uv_write_t *request, int status)
         return;
     connection->write = NULL;
     if (status < 0)
-        server_connection_close(connection);
+        server_connection_close(connection, END_BROKEN);
     else
         server_connection_touch(connection);
 }

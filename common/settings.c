@@ -33,6 +33,14 @@ int64_t settings_number(const struct settings *settings, const char *name)
     return find_declared(settings, name)->number;
 }
 
+bool settings_is_preset(const struct settings *settings, const char *name)
+{
+    const struct setting_value *value = find_declared(settings, name);
+    const char *preset = settings->kind->settings[value - settings->values].preset;
+
+    return value->text && preset && strcmp(value->text, preset) == 0;
+}
+
 const char *settings_text(const struct settings *settings, const char *name)
 {
     return find_declared(settings, name)->text;

@@ -68,5 +68,7 @@ const char *settings_text(const struct settings *settings, const char *name);
  *     for (item = settings_list(…); *item; item = settings_list_next(item)) */
 const char *settings_list(const struct settings *settings, const char *name);
 const char *settings_list_next(const char *item);
+/* Whether the value is as the kind has it by default, be it that somebody wrote it. */
+bool settings_is_preset(const struct settings *settings, const char *name);
 
 #endif

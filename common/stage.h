@@ -99,9 +99,9 @@ struct stage_kind {
      * error text on failure; never aborts. */
     void *(*create)(const struct stage_setup *setup, struct error *error);
 
-    /* The local stages it asks can be asked: a front end starts to listen. Called once. May be
-     * NULL. */
-    void (*on_open)(void *stage, struct moment now);
+    /* The local stages it asks can be asked: a front end starts to listen. Called once. False and
+     * an error text when it cannot, which ends the process. May be NULL. */
+    bool (*on_open)(void *stage, struct moment now, struct error *error);
 
     /* Whether others may begin to ask it. NULL: as soon as what it asks can be asked. A fetcher
      * says true once its first attempt to connect has succeeded or failed, and never false again.

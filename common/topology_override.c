@@ -139,21 +139,23 @@ bool topology_override(struct topology_draft *draft, const char *kind, const cha
 {
     struct draft_place place = {.origin = topology_arena_copy(draft->arena, origin)};
     struct draft_stage *stage = NULL;
-    bool is_elsewhere = false;
+    const struct draft_stage *elsewhere = NULL; /* of the kind, in other processes only */
 
     draft->error = error;
     for (size_t i = 0; i < draft->stage_count; i++) {
         if (strcmp(draft->stages[i].kind->name, kind) != 0)
             continue;
         if (!is_in_reach(draft, &draft->stages[i])) {
-            is_elsewhere = true;
+            elsewhere = &draft->stages[i];
             continue;
         }
         if (stage)
             return refuse_several(draft, place, kind);
         stage = &draft->stages[i];
     }
-    if (!stage && !may_add && is_elsewhere)
+    /* A front end is for the fleet, and where the file has it; an admin stage is for its process.
+     */
+    if (!stage && elsewhere && (!may_add || elsewhere->kind->asks))
         return true;
     if (!stage && !may_add)
         return draft_refuse(draft, place, NULL, NULL, "there is no stage of kind %s in %s", kind,

@@ -26,7 +26,7 @@ static bool set_patience(void *socket)
     static const struct option options[] = {
         {ZMQ_LINGER, 0},              /* what is not sent at the end is nobody's any more */
         {ZMQ_RECONNECT_IVL, 50},      /* doubling to: */
-        {ZMQ_RECONNECT_IVL_MAX, 500}, /* a peer that is back is found well within a second */
+        {ZMQ_RECONNECT_IVL_MAX, 200}, /* a peer that is back is found well within a second */
         {ZMQ_HANDSHAKE_IVL, 2000},
         {ZMQ_HEARTBEAT_IVL, 1000},     /* finds connections that broke in silence; the peers' */
         {ZMQ_HEARTBEAT_TIMEOUT, 3000}, /* health is for the links' own heartbeats to tell */
@@ -34,13 +34,18 @@ static bool set_patience(void *socket)
     return SET_ALL(socket, options);
 }
 
-/* Beside ZeroMQ's heartbeats, for what lies between: a NAT forgets connections that are quiet. */
+/* TCP itself waits twice as long before each further try, so that a network that was away for some
+ * seconds is not found again for as many more. So a connection on which nothing was acknowledged
+ * for as long as a link may be silent is given up, and ZeroMQ tries afresh at its own pace.
+ *
+ * Keepalive is for what lies between: a NAT forgets connections that are quiet. */
 static bool set_tcp(void *socket, const char *address)
 {
     static const struct option options[] = {
-        {ZMQ_TCP_KEEPALIVE, 1},
-        {ZMQ_TCP_KEEPALIVE_IDLE, 30}, /* s */
-        {ZMQ_TCP_KEEPALIVE_INTVL, 5}, /* s */
+        {ZMQ_TCP_MAXRT, 1000},      /* ms; where the system has none, ZeroMQ's heartbeats tell */
+        {ZMQ_CONNECT_TIMEOUT, 500}, /* ms; so no round trip may take as long */
+        {ZMQ_TCP_KEEPALIVE, 1},       {ZMQ_TCP_KEEPALIVE_IDLE, 30}, /* s */
+        {ZMQ_TCP_KEEPALIVE_INTVL, 5},                               /* s */
         {ZMQ_TCP_KEEPALIVE_CNT, 3},
     };
     const struct option ipv6 = {ZMQ_IPV6, address_rest(address)[0] == '['};

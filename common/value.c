@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define HUGE_PAGE (2 << 20)  /* bytes */
+#define HUGE_PAGE (2 << 20) /* bytes */
+/* Bytes beside those of a value that came as a frame: the transport's struct, ZeroMQ's, and what
+ * malloc adds to both. No other sort of value has more. */
+#define FRAME_OVERHEAD 192
+
 #define HUGE_FROM (16 << 20) /* bytes: from here on what a page more may waste is little */
 
 /* One whose bytes lie behind it. */
@@ -23,7 +27,6 @@ struct charged_value {
     struct value value;
     struct value *inner; /* one reference */
     struct value_account *account;
-    size_t charge; /* bytes */
 };
 
 /* ---- accounts ---- */
@@ -151,8 +154,17 @@ static void free_charged(struct value *value)
 {
     struct charged_value *charged = (struct charged_value *)value;
     value_release(&charged->inner);
-    leave_account(charged->account, charged->charge);
+    leave_account(charged->account, value_charge_size(value->bytes.size));
     free(charged);
+}
+
+/* Below VALUE_BY_REFERENCE values never come as frames. */
+size_t value_charge_size(size_t size)
+{
+    size_t inner = sizeof(struct plain_value) + MEMORY_OVERHEAD;
+    if (size >= VALUE_BY_REFERENCE)
+        inner = FRAME_OVERHEAD;
+    return inner + size + sizeof(struct charged_value) + MEMORY_OVERHEAD;
 }
 
 struct value *value_charge(struct value *value, struct value_account *account)
@@ -163,7 +175,6 @@ struct value *value_charge(struct value *value, struct value_account *account)
     charged->value.on_last = free_charged;
     charged->inner = value;
     charged->account = account;
-    charged->charge = value->bytes.size + sizeof *value + sizeof *charged;
-    enter_account(account, charged->charge);
+    enter_account(account, value_charge_size(value->bytes.size));
     return &charged->value;
 }

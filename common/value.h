@@ -49,7 +49,11 @@ struct value *value_share(struct value *value);
 /* Gives one reference back and nulls the pointer; NULL inside is allowed. */
 void value_release(struct value **value);
 
-/* The same bytes under a new count, charged to `account` (size plus overhead) until the last
+/* What value_charge charges for a value of `size` bytes: these, and all that is allocated beside
+ * them. */
+size_t value_charge_size(size_t size);
+
+/* The same bytes under a new count, charged to `account` (value_charge_size) until the last
  * reference to the new value goes, even beyond `account->most`; takes over the caller's reference
  * to `value`. The account must outlive it: it is created with value_account_create and lives until
  * it is both abandoned and empty. */

@@ -226,6 +226,7 @@ void arguments_describe(struct buffer *out)
     }
     buffer_append_text(
         out,
+        "\nADDR:PORT may also be [::1]:8080, or unix:/path for a Unix socket.\n"
         "\nEach option has a variable beside it, as --max-clients has WEIR_MAX_CLIENTS (1 or 0\n"
         "for those without a value). An option beats its variable, which beats topology.yml.\n"
         "\nExit code: 0 after a drain, or when nothing was wrong; 2 for an option that cannot be\n"

@@ -17,6 +17,7 @@ struct admin {
     struct survey survey;
     bool wants_readiness; /* the survey's question; else metrics */
 };
+SERVER_STAGE(struct admin);
 
 /* For a handful of people and scrapers. */
 static const struct server_limits limits = {
@@ -43,8 +44,8 @@ static enum server_take take(void *owner, void *session, struct bytes input,
 {
     struct admin *admin = owner;
     struct http_request request;
-    (void)session;
-    enum server_take outcome = http_server_take(&admin->http, input, &request, taken, reply);
+    enum server_take outcome =
+        http_server_take(&admin->http, session, input, &request, taken, reply);
     if (outcome != SERVER_ASK)
         return outcome;
     if (is_text(request.path, "metrics")) {
@@ -103,6 +104,7 @@ static void refuse(void *owner, enum server_refusal refusal, struct buffer *out)
 
 static const struct server_protocol protocol = {
     .name = "admin",
+    .session_size = sizeof(struct http_session),
     .take = take,
     .ask = ask,
     .respond = respond,
@@ -168,13 +170,6 @@ static void *create(const struct stage_setup *setup, struct error *error)
     return stage;
 }
 
-static void on_open(void *stage, struct moment now)
-{
-    struct admin *admin = stage;
-    (void)now;
-    server_open(admin->server);
-}
-
 static void on_answer(void *stage, struct moment now, uint64_t token, const struct answer *answer)
 {
     struct admin *admin = stage;
@@ -188,7 +183,7 @@ static int64_t on_turn(void *stage, struct moment now)
     struct admin *admin = stage;
     if (survey_is_overdue(&admin->survey, now.mono))
         conclude(admin);
-    int64_t wake = server_on_turn(admin->server, now);
+    int64_t wake = server_on_turn(stage, now);
     return clock_earlier(wake, admin->survey.deadline);
 }
 
@@ -198,26 +193,6 @@ static void measure(void *stage, struct moment now, struct metrics *metrics)
     (void)now;
     http_server_measure(&admin->http, protocol.name, metrics);
     server_measure(admin->server, metrics);
-}
-
-static const char *unready(void *stage, struct moment now)
-{
-    struct admin *admin = stage;
-    (void)now;
-    return server_unready(admin->server);
-}
-
-static void drain(void *stage, struct moment now)
-{
-    struct admin *admin = stage;
-    (void)now;
-    server_drain(admin->server);
-}
-
-static bool is_drained(void *stage)
-{
-    struct admin *admin = stage;
-    return server_is_drained(admin->server);
 }
 
 static const struct setting_spec settings[] = {{0}};
@@ -231,12 +206,12 @@ const struct stage_kind admin_kind = {
             .listens = true,
         },
     .create = create,
-    .on_open = on_open,
+    .on_open = server_on_open,
     .on_answer = on_answer,
     .on_turn = on_turn,
     .measure = measure,
-    .unready = unready,
-    .drain = drain,
-    .is_drained = is_drained,
+    .unready = server_unready,
+    .drain = server_drain,
+    .is_drained = server_is_drained,
     .destroy = destroy,
 };

@@ -9,7 +9,6 @@
 #define SEGMENTS_MOST                                                                              \
     (UINT32_C(1) << (31 - SEGMENT_BITS)) /* so that bucket numbers have 31 bits                    \
                                           */
-#define ALLOCATOR_SHARE 16               /* bytes that malloc may add to a segment */
 
 static uint32_t *bucket_at(const struct buckets *buckets, uint32_t number)
 {
@@ -114,6 +113,6 @@ void buckets_follow(struct buckets *buckets, uint32_t from, uint32_t to)
 
 size_t buckets_bytes(const struct buckets *buckets)
 {
-    return segments_in_use(buckets) * (SEGMENT_BUCKETS * sizeof(uint32_t) + ALLOCATOR_SHARE) +
+    return segments_in_use(buckets) * (SEGMENT_BUCKETS * sizeof(uint32_t) + MEMORY_OVERHEAD) +
            buckets->segment_limit * sizeof *buckets->segments;
 }

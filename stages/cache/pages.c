@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALLOCATOR_SHARE 16 /* bytes that malloc may add to a page */
-
 struct size_class {
     unsigned number;
     uint16_t size; /* bytes of its slots */
@@ -62,7 +60,7 @@ size_t pages_growth(const struct pages *pages, size_t size)
 {
     if (!is_full(pages, pages->tops[class_of(size).number]))
         return 0;
-    return pages->free || pages->fresh < pages->limit ? PAGES_PAGE + ALLOCATOR_SHARE : SIZE_MAX;
+    return pages->free || pages->fresh < pages->limit ? PAGES_PAGE + MEMORY_OVERHEAD : SIZE_MAX;
 }
 
 static void add_page(struct pages *pages, struct size_class class)
@@ -121,5 +119,10 @@ uint32_t pages_give_back(struct pages *pages, uint32_t handle)
 
 size_t pages_bytes(const struct pages *pages)
 {
-    return pages->count * (PAGES_PAGE + ALLOCATOR_SHARE) + pages->limit * sizeof *pages->directory;
+    return pages_least_bytes(pages) + pages->count * (PAGES_PAGE + MEMORY_OVERHEAD);
+}
+
+size_t pages_least_bytes(const struct pages *pages)
+{
+    return pages->limit * sizeof *pages->directory + MEMORY_OVERHEAD;
 }

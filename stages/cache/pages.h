@@ -68,4 +68,7 @@ uint32_t pages_give_back(struct pages *pages, uint32_t handle);
 /* Bytes of all pages and the directory, the allocator's own share included. */
 size_t pages_bytes(const struct pages *pages);
 
+/* What that would be without any page. */
+size_t pages_least_bytes(const struct pages *pages);
+
 #endif

@@ -21,7 +21,7 @@ struct table {
     uint32_t reads; /* list of all entries */
     size_t entries;
     struct value_account *outside; /* bytes that do not lie in the pages, until nobody has them */
-    size_t held;                   /* bytes of these that entries hold */
+    size_t held;                   /* bytes of these that are charged for entries */
     struct table_counters counters;
 };
 
@@ -62,7 +62,7 @@ static void release_outside(struct table *table, const char *place)
 {
     struct value *value = entry_outside(place);
 
-    table->held -= value->bytes.size;
+    table->held -= value_charge_size(value->bytes.size);
     value_release(&value);
 }
 
@@ -217,7 +217,7 @@ static uint16_t put(struct table *table, char *place, struct bytes bytes, struct
 {
     if (outside) {
         memcpy(place, &outside, sizeof outside);
-        table->held += bytes.size;
+        table->held += value_charge_size(bytes.size);
         return ENTRY_OUTSIDE;
     }
     if (bytes.size > 0)
@@ -233,14 +233,28 @@ static bool has_room(const struct table *table, size_t size)
            pages_growth(&table->pages, size) <= most - bytes;
 }
 
-/* Whether `more` bytes would fit if there were no entries. Bytes that others still hold of values
- * do not go with the entries; that they hold those of one shows when its entry is gone. */
+/* What the table takes when it is empty. */
+static size_t fixed_bytes(const struct table *table)
+{
+    return sizeof *table + pages_least_bytes(&table->pages) + buckets_bytes(&table->buckets) +
+           expiry_bytes(&table->expiry);
+}
+
+/* Whether an entry with `more` bytes outside would fit if it were the only one. Bytes that others
+ * still hold of values do not go with the entries; that they hold those of one shows when its entry
+ * is gone. */
 static bool can_fit(const struct table *table, size_t more)
 {
     size_t others = outside_bytes(table) - table->held;
-    size_t fixed = buckets_bytes(&table->buckets) + expiry_bytes(&table->expiry) + PAGES_PAGE;
+    size_t page = PAGES_PAGE + MEMORY_OVERHEAD; /* the one that every entry fits into */
 
-    return fixed + others + more <= table->limits.max_bytes;
+    return fixed_bytes(table) + page + others + more <= table->limits.max_bytes;
+}
+
+/* What lies outside the entry, where it has more than `most` bytes. */
+static size_t charge_of(struct bytes bytes, size_t most)
+{
+    return bytes.size > most ? value_charge_size(bytes.size) : 0;
 }
 
 static bool make_room(struct table *table, size_t size)
@@ -286,7 +300,8 @@ bool table_store(struct table *table, uint32_t hash, struct bytes key, struct an
     else if (handle)
         remove_entry(table, handle);
     if (!expiry_is_ahead(&table->expiry, expires) ||
-        !can_fit(table, key.size + answer_bytes(answer).size) ||
+        !can_fit(table, charge_of(key, ENTRY_KEY_INLINE) +
+                            charge_of(answer_bytes(answer), ENTRY_VALUE_INLINE)) ||
         !draft_init(&draft, table, key, answer))
         return false;
     buckets_grow(&table->buckets, table->entries + 1);

@@ -21,6 +21,7 @@ struct http_frontend {
     char key[HTTP_MAX_TARGET]; /* decoded, until it has been asked for */
     struct buffer tags;        /* of If-None-Match, likewise */
 };
+SERVER_STAGE(struct http_frontend);
 
 /* The form of a request, beside what http_server keeps there. */
 #define FORM_REFRESH   HTTP_SERVER_SPARE_FORM        /* no stored answer will do */
@@ -65,8 +66,7 @@ static enum server_take take(void *owner, void *session, struct bytes input,
     struct http_frontend *frontend = owner;
     struct http_server *http = &frontend->http;
     struct http_request request;
-    (void)session;
-    enum server_take outcome = http_server_take(http, input, &request, taken, reply);
+    enum server_take outcome = http_server_take(http, session, input, &request, taken, reply);
     if (outcome != SERVER_ASK)
         return outcome;
     if (request.path.size == 0) {
@@ -141,6 +141,7 @@ static void refuse(void *owner, enum server_refusal refusal, struct buffer *out)
 
 static const struct server_protocol protocol = {
     .name = "http",
+    .session_size = sizeof(struct http_session),
     .take = take,
     .ask = ask,
     .respond = respond,
@@ -165,7 +166,7 @@ static void *create(const struct stage_setup *setup, struct error *error)
     struct http_frontend *frontend = memory_alloc(1, sizeof(*frontend));
     frontend->asks = setup->asks;
     frontend->http.clock = setup->clock;
-    frontend->allows_refresh = strcmp(settings_text(setup->settings, "allow_refresh"), "true") == 0;
+    frontend->allows_refresh = settings_number(setup->settings, "allow_refresh") != 0;
     freshness_chain_init(&frontend->chain, setup->caches, setup->cache_count);
     struct server_limits limits = server_limits_of(setup->settings);
     frontend->server = server_create(setup, &limits, &protocol, frontend, error);
@@ -175,24 +176,11 @@ static void *create(const struct stage_setup *setup, struct error *error)
     return stage;
 }
 
-static void on_open(void *stage, struct moment now)
-{
-    struct http_frontend *frontend = stage;
-    (void)now;
-    server_open(frontend->server);
-}
-
 static void on_answer(void *stage, struct moment now, uint64_t token, const struct answer *answer)
 {
     struct http_frontend *frontend = stage;
     (void)now;
     server_answer(frontend->server, token, answer);
-}
-
-static int64_t on_turn(void *stage, struct moment now)
-{
-    struct http_frontend *frontend = stage;
-    return server_on_turn(frontend->server, now);
 }
 
 static void measure(void *stage, struct moment now, struct metrics *metrics)
@@ -203,38 +191,10 @@ static void measure(void *stage, struct moment now, struct metrics *metrics)
     server_measure(frontend->server, metrics);
 }
 
-static const char *unready(void *stage, struct moment now)
-{
-    struct http_frontend *frontend = stage;
-    (void)now;
-    if (!frontend->asks->is_open(frontend->asks))
-        return "has no session with the stage it asks";
-    return server_unready(frontend->server);
-}
-
-static void drain(void *stage, struct moment now)
-{
-    struct http_frontend *frontend = stage;
-    (void)now;
-    server_drain(frontend->server);
-}
-
-static bool is_drained(void *stage)
-{
-    struct http_frontend *frontend = stage;
-    return server_is_drained(frontend->server);
-}
-
-static bool check_flag(const char *text, struct error *error)
-{
-    return strcmp(text, "true") == 0 || strcmp(text, "false") == 0 ||
-           error_set(error, "must be true or false");
-}
-
 // clang-format off
 static const struct setting_spec settings[] = {
     SERVER_SETTINGS("60s"),
-    {.name = "allow_refresh", .type = SETTING_TEXT, .preset = "false", .check = check_flag},
+    {.name = "allow_refresh", .type = SETTING_FLAG, .preset = "false"},
     {0}};
 // clang-format on
 
@@ -247,12 +207,12 @@ const struct stage_kind http_frontend_kind = {
             .listens = true,
         },
     .create = create,
-    .on_open = on_open,
+    .on_open = server_on_open,
     .on_answer = on_answer,
-    .on_turn = on_turn,
+    .on_turn = server_on_turn,
     .measure = measure,
-    .unready = unready,
-    .drain = drain,
-    .is_drained = is_drained,
+    .unready = server_unready,
+    .drain = server_drain,
+    .is_drained = server_is_drained,
     .destroy = destroy,
 };

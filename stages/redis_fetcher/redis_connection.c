@@ -116,10 +116,9 @@ void redis_connection_lose(struct redis_connection *connection, enum loss loss, 
         redis_connection_is_open(connection) ? redis_socket_sent(connection->socket) : 0;
     int64_t pause = redis_retry_pause(&connection->retry, was_up ? now - connection->up_since : 0);
     bool is_news = redis_retry_is_news(&connection->retry, reason);
-    const char *event = connection->setup->feed
-                            ? was_up ? "no longer watching for changes" : "cannot watch for changes"
-                        : was_up ? "connection lost"
-                                 : "cannot connect";
+    const char *event = connection->setup->feed ? was_up ? "feed-lost" : "feed-failed"
+                        : was_up                ? "connection-lost"
+                                                : "connect-failed";
 
     say(connection, is_news ? LOG_WARN : LOG_DEBUG, event, reason, pause);
     connection->state = CONNECTION_WAITING;
@@ -145,8 +144,7 @@ static void become_up(struct redis_connection *connection)
     connection->has_tried = true;
     connection->up_since = redis_connection_mono(connection);
     redis_retry_is_news(&connection->retry, "");
-    say(connection, LOG_INFO, connection->setup->feed ? "watching for changes" : "connected", NULL,
-        0);
+    say(connection, LOG_INFO, connection->setup->feed ? "feed-connected" : "connected", NULL, 0);
 }
 
 void redis_connection_take_pong(struct redis_connection *connection)
@@ -331,7 +329,7 @@ int64_t redis_connection_end_turn(struct redis_connection *connection, int64_t n
         /* A look-up cannot be cut short, and another would be no faster: wait on. */
         connection->has_tried = true;
         connection->due = NEVER;
-        say(connection, LOG_WARN, "cannot connect", "the name is still being looked up", 0);
+        say(connection, LOG_WARN, "connect-failed", "the name is still being looked up", 0);
     }
     if (connection->state == CONNECTION_CONNECTING && now >= connection->due)
         redis_connection_lose(connection, LOSS_ENDED, "it cannot be reached");

@@ -3,6 +3,7 @@
 #include "stages/redis_fetcher/redis_socket.h"
 
 #include "common/check.h"
+#include "common/lookup.h"
 #include "common/memory.h"
 
 #include <netdb.h>
@@ -35,7 +36,7 @@ struct redis_socket {
     unsigned attempt;
     int failure; /* libuv's error with the last address */
 
-    uv_getaddrinfo_t lookup;
+    struct lookup *lookup;      /* LOOKING_UP */
     struct addrinfo *addresses; /* owned */
     struct addrinfo *next;      /* of them, to be tried next */
     size_t untried;             /* of them */
@@ -49,7 +50,8 @@ struct redis_socket {
 
 static void free_socket(struct redis_socket *socket)
 {
-    uv_freeaddrinfo(socket->addresses);
+    if (socket->addresses)
+        freeaddrinfo(socket->addresses);
     buffer_fini(&socket->sending);
     free(socket);
 }
@@ -200,18 +202,15 @@ static void try_address(struct redis_socket *socket)
         fail_address(socket, failure);
 }
 
-static void on_found(uv_getaddrinfo_t *request, int status, struct addrinfo *addresses)
+static void on_found(void *owner, struct addrinfo *addresses, const char *reason)
 {
-    struct redis_socket *socket = request->data;
+    struct redis_socket *socket = owner;
 
     socket->state = SOCKET_DEAD;
+    socket->lookup = NULL;
     socket->addresses = addresses;
-    if (!socket->owner) {
-        free_socket(socket);
-        return;
-    }
-    if (status < 0 || !addresses) {
-        socket->hooks->on_lost(socket->owner, uv_strerror(status < 0 ? status : UV_EAI_NODATA));
+    if (!addresses) {
+        socket->hooks->on_lost(socket->owner, reason);
         return;
     }
     for (; addresses; addresses = addresses->ai_next)
@@ -225,8 +224,6 @@ static void on_found(uv_getaddrinfo_t *request, int status, struct addrinfo *add
 
 static int begin(struct redis_socket *socket, const struct redis_url *url)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_family = AF_UNSPEC};
-
     if (url->path) {
         socket->state = SOCKET_CONNECTING;
         uv_pipe_init(socket->loop, &socket->as.pipe, 0);
@@ -235,8 +232,8 @@ static int begin(struct redis_socket *socket, const struct redis_url *url)
         return 0;
     }
     socket->state = SOCKET_LOOKING_UP;
-    socket->lookup.data = socket;
-    return uv_getaddrinfo(socket->loop, &socket->lookup, on_found, url->host, url->port, &hints);
+    socket->lookup = lookup_start(socket->loop, url->host, url->port, on_found, socket);
+    return socket->lookup ? 0 : UV_EAGAIN;
 }
 
 struct redis_socket *redis_socket_open(struct uv_loop_s *loop, const struct redis_url *url,
@@ -269,7 +266,8 @@ void redis_socket_close(struct redis_socket **socket)
     closed->owner = NULL;
     switch (closed->state) {
     case SOCKET_LOOKING_UP:
-        uv_cancel((uv_req_t *)&closed->lookup); /* on_found comes in any case */
+        lookup_abandon(&closed->lookup);
+        free_socket(closed);
         break;
     case SOCKET_CONNECTING:
     case SOCKET_OPEN:

@@ -1,7 +1,7 @@
 /* One connection to Redis as a stream of bytes: look up the name, try the addresses one after the
  * other, then read and write. It knows nothing of the protocol and keeps no time.
  *
- * Nothing here blocks: names are looked up by libuv in a thread of its own. The hooks are called
+ * Nothing here blocks: names are looked up by common/lookup. The hooks are called
  * from the loop, never from within a function of this file; any of them may close the socket. */
 #ifndef WEIR_REDIS_SOCKET_H
 #define WEIR_REDIS_SOCKET_H

@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+SERVER_STAGE(struct resp_frontend);
+
 /* ---- what its server calls ---- */
 
 static void on_connect(void *owner, void *session, int descriptor)
@@ -177,13 +179,6 @@ static void *create(const struct stage_setup *setup, struct error *error)
     return stage;
 }
 
-static void on_open(void *stage, struct moment now)
-{
-    struct resp_frontend *frontend = stage;
-    (void)now;
-    server_open(frontend->server);
-}
-
 static void on_answer(void *stage, struct moment now, uint64_t token, const struct answer *answer)
 {
     struct resp_frontend *frontend = stage;
@@ -191,12 +186,6 @@ static void on_answer(void *stage, struct moment now, uint64_t token, const stru
         gather_take(&frontend->gathers, now.mono, token, answer);
     else
         server_answer(frontend->server, token, answer);
-}
-
-static int64_t on_turn(void *stage, struct moment now)
-{
-    struct resp_frontend *frontend = stage;
-    return server_on_turn(frontend->server, now);
 }
 
 static void measure(void *stage, struct moment now, struct metrics *metrics)
@@ -217,28 +206,6 @@ static void measure(void *stage, struct moment now, struct metrics *metrics)
     server_measure(frontend->server, metrics);
 }
 
-static const char *unready(void *stage, struct moment now)
-{
-    struct resp_frontend *frontend = stage;
-    (void)now;
-    if (!frontend->asks->is_open(frontend->asks))
-        return "has no session with the stage it asks";
-    return server_unready(frontend->server);
-}
-
-static void drain(void *stage, struct moment now)
-{
-    struct resp_frontend *frontend = stage;
-    (void)now;
-    server_drain(frontend->server);
-}
-
-static bool is_drained(void *stage)
-{
-    struct resp_frontend *frontend = stage;
-    return server_is_drained(frontend->server);
-}
-
 /* Redis itself keeps idle connections for ever, and pools of clients rely on it. */
 static const struct setting_spec settings[] = {
     SERVER_SETTINGS("1h"),
@@ -257,12 +224,12 @@ const struct stage_kind resp_frontend_kind = {
             .listens = true,
         },
     .create = create,
-    .on_open = on_open,
+    .on_open = server_on_open,
     .on_answer = on_answer,
-    .on_turn = on_turn,
+    .on_turn = server_on_turn,
     .measure = measure,
-    .unready = unready,
-    .drain = drain,
-    .is_drained = is_drained,
+    .unready = server_unready,
+    .drain = server_drain,
+    .is_drained = server_is_drained,
     .destroy = destroy,
 };

@@ -100,16 +100,20 @@ static void check_ready(struct bytes input, const struct http_request *request)
     buffer_fini(&tags);
 }
 
-/* Of every beginning. */
-static void check_beginning(struct bytes input, size_t size, enum http_verdict whole,
-                            const struct http_request *request)
+/* Of every beginning, in a block of exactly its size. */
+static void check_beginning(struct bytes input, size_t size, struct http_seen *seen,
+                            enum http_verdict whole, const struct http_request *request)
 {
-    struct http_request part;
+    struct http_request part, again;
     struct bytes copy = copy_of((struct bytes){input.data, size});
-    enum http_verdict verdict = http_parse(copy, &part);
+    enum http_verdict verdict = http_parse(copy, &(struct http_seen){0}, &part);
+    CHECK(http_parse(copy, seen, &again) == verdict);
     free((char *)copy.data);
     if (verdict == HTTP_MORE)
         return;
+    CHECK(again.status == part.status && again.size == part.size);
+    CHECK(again.path.size == part.path.size && again.is_head == part.is_head);
+    CHECK(again.keeps_alive == part.keeps_alive);
     CHECK(verdict == whole && part.status == request->status && part.size == request->size);
     CHECK(part.keeps_alive == request->keeps_alive && part.is_head == request->is_head);
     CHECK(part.has_none_match == request->has_none_match);
@@ -120,14 +124,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes input = {(const char *)data, size};
     struct http_request request;
-    enum http_verdict whole = http_parse(input, &request);
+    struct http_seen seen = {0};
+    enum http_verdict whole = http_parse(input, &(struct http_seen){0}, &request);
     if (whole == HTTP_READY)
         check_ready(input, &request);
     else if (whole != HTTP_MORE)
         CHECK(request.status >= 400 && request.status <= 505 && request.problem);
     size_t step = 1 + size / 512;
     for (size_t part = 0; part < size; part += step)
-        check_beginning(input, part, whole, &request);
+        check_beginning(input, part, &seen, whole, &request);
     check_list(input);
     return 0;
 }

@@ -31,6 +31,7 @@ static int64_t move(struct process *process)
 
 static void open_stages(struct process *process)
 {
+    struct error error;
     for (size_t i = 0; i < process->count; i++) {
         struct process_stage *stage = &process->stages[i];
         const struct stage_kind *kind = stage->owner.kind;
@@ -38,7 +39,7 @@ static void open_stages(struct process *process)
         if (can_ask && !stage->is_open) {
             stage->is_open = true;
             if (kind->on_open)
-                kind->on_open(stage->owner.stage, process->clock.now);
+                kind->on_open(stage->owner.stage, process->clock.now, &error);
         }
         if (stage->serves && !stage->is_serving && can_ask) {
             stage->is_serving = true;

@@ -287,6 +287,34 @@ static void test_replayed_batches(void **state)
     end(s, load, address);
 }
 
+/* It is told so in ours, and the log says what differs. */
+static void test_peer_of_another_version(void **state)
+{
+    struct split *s = *state;
+    struct batch batch = {0};
+    struct blob frame = {0};
+    char address[64], versions[128];
+    struct load *load = start(s, address);
+    struct raw_peer *peer = raw_peer_open(address);
+
+    batch_add_hello(&batch, 1, true);
+    batch_seal(&batch, SESSION, 1, 0);
+    batch.frame.data[4] = MESSAGE_VERSION + 1;
+    raw_peer_send(peer, batch.frame.data, batch.frame.size, false);
+    assert_true(raw_peer_receive(peer, &frame, deadline_in(PATIENCE)));
+    assert_true(raw_peer_is(&frame, RECORD_RESET));
+    snprintf(versions, sizeof versions, "another version link=%s theirs=%d ours=%d", address,
+             MESSAGE_VERSION + 1, MESSAGE_VERSION);
+    if (!weir_process_wait_log(weir_fleet_process(s->fleet, "store"), versions,
+                               deadline_in(PATIENCE)))
+        split_fail(s, "the log does not say \"%s\"", versions);
+    split_wait_metric(s, "store", "weir_link_other_version_total", 1);
+    batch_fini(&batch);
+    blob_fini(&frame);
+    raw_peer_close(&peer);
+    end(s, load, address);
+}
+
 /* While Redis stands still a peer asks for more than its credit: its session ends, and what is
  * cached is served to all others as before. */
 static void test_peer_that_asks_beyond_its_credit(void **state)
@@ -326,6 +354,7 @@ int main(void)
         SPLIT_TEST(test_damaged_batches_harm_nobody),
         SPLIT_TEST(test_noise_in_frames),
         SPLIT_TEST(test_replayed_batches),
+        SPLIT_TEST(test_peer_of_another_version),
         SPLIT_TEST(test_peer_that_asks_beyond_its_credit),
     };
 

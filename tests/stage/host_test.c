@@ -9,12 +9,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define FEW_FILES 64 /* descriptors */
+
 /* ---- a stage that does nothing ---- */
 
-enum habit { WELL_BEHAVED, NEVER_DRAINED, NOT_CREATED }; /* what its only setting says */
+enum habit {
+    WELL_BEHAVED,
+    NEVER_DRAINED,
+    NOT_CREATED,
+    NOT_OPENED
+}; /* what its only setting says */
 
 struct idle {
     struct stage_setup setup;
@@ -26,7 +34,11 @@ static void *create(const struct stage_setup *setup, struct error *error)
     const enum habit habit = (enum habit)setup->settings->values[0].number;
     sigset_t blocked;
     pthread_sigmask(SIG_BLOCK, NULL, &blocked);
-    if (!sigismember(&blocked, SIGTERM))
+    struct rlimit files = {0};
+    getrlimit(RLIMIT_NOFILE, &files);
+    if (files.rlim_cur <= FEW_FILES)
+        error_set(error, "there could be more descriptors");
+    else if (!sigismember(&blocked, SIGTERM))
         error_set(error, "signals are not blocked");
     else if (habit == NOT_CREATED)
         error_set(error, "no such thing");
@@ -36,6 +48,12 @@ static void *create(const struct stage_setup *setup, struct error *error)
         return idle;
     }
     return NULL;
+}
+
+static bool on_open(void *stage, struct moment now, struct error *error)
+{
+    (void)now;
+    return ((struct idle *)stage)->habit != NOT_OPENED || error_set(error, "somebody is there");
 }
 
 static int64_t on_turn(void *stage, struct moment now)
@@ -60,6 +78,7 @@ static void destroy(void **stage)
 static const struct stage_kind idle_kind = {
     .spec.name = "idle",
     .create = create,
+    .on_open = on_open,
     .on_turn = on_turn,
     .is_drained = is_drained,
     .destroy = destroy,
@@ -117,6 +136,10 @@ static void start(struct host_process *process, enum habit habit, int64_t drain_
     process->pid = fork();
     assert_true(process->pid >= 0);
     if (process->pid == 0) {
+        struct rlimit files;
+        getrlimit(RLIMIT_NOFILE, &files);
+        files.rlim_cur = FEW_FILES; /* the host takes what it may have */
+        setrlimit(RLIMIT_NOFILE, &files);
         close(ends[0]);
         be_host(ends[1], habit, drain_timeout);
     }
@@ -192,7 +215,7 @@ static void test_drain_timeout_cuts_a_drain(void **state)
     const int status = finish(&process);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
-    assert_non_null(strstr(process.log, "drain cut short"));
+    assert_non_null(strstr(process.log, "drain-cut-short"));
     assert_non_null(strstr(process.log, "stopped reason=drain_timeout"));
     assert_non_null(strstr(process.log, "idle.1 destroyed"));
 }
@@ -222,6 +245,21 @@ static void test_a_stage_that_cannot_be_created_ends_the_start(void **state)
     assert_null(strstr(process.log, "started"));
 }
 
+/* As a front end whose address somebody else has taken since it was bound. */
+static void test_a_stage_that_cannot_open_ends_the_start(void **state)
+{
+    (void)state;
+    struct host_process process;
+    start(&process, NOT_OPENED, 3600 * SECOND);
+    const int status = finish(&process);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1);
+    assert_non_null(strstr(process.log, ": somebody is there"));
+    assert_non_null(strstr(process.log, "idle.0 destroyed"));
+    assert_non_null(strstr(process.log, "idle.1 destroyed"));
+    assert_null(strstr(process.log, "stopped"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_drain_timeout_cuts_a_drain),
         cmocka_unit_test(test_a_second_signal_ends_at_once),
         cmocka_unit_test(test_a_stage_that_cannot_be_created_ends_the_start),
+        cmocka_unit_test(test_a_stage_that_cannot_open_ends_the_start),
     };
     return cmocka_run_group_tests_name("host", tests, NULL, NULL);
 }

@@ -121,6 +121,60 @@ static void test_one_client_too_many_is_told_and_closed(void **state)
     http_stage_destroy(&stage);
 }
 
+/* It closes, resets the connection, says that it will close, or does not read. */
+static void test_what_a_client_does_is_why_it_was_closed(void **state)
+{
+    (void)state;
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    struct http_stage *stage = http_stage_create((struct server_limits){0});
+    close(http_stage_connect(stage));
+    http_stage_expect_closed(stage, "client", 1);
+    http_stage_destroy(&stage);
+
+    stage = http_stage_create((struct server_limits){0});
+    int client = http_stage_connect(stage);
+    http_stage_get(stage, client, "key");
+    http_stage_expect_asks(stage, 1);
+    setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    close(client);
+    http_stage_expect_closed(stage, "broken", 1);
+    http_stage_destroy(&stage);
+
+    stage = http_stage_create((struct server_limits){0});
+    client = http_stage_connect(stage);
+    http_stage_say(stage, client, "GET / HTTP/1.0\r\n\r\n");
+    http_stage_expect(stage, client, 200, NULL);
+    http_stage_expect_end(stage, client);
+    http_stage_expect_closed(stage, "request", 1);
+    http_stage_destroy(&stage);
+
+    stage = http_stage_create((struct server_limits){.max_output = 16 << 20});
+    struct value *value = value_create(32 << 20);
+    client = http_stage_connect(stage);
+    http_stage_get(stage, client, "large");
+    http_stage_expect_asks(stage, 1);
+    http_stage_answer(stage, 0, &(struct answer){.status = STATUS_VALUE, .value = value});
+    http_stage_expect_closed(stage, "max_output", 1);
+    close(client);
+    value_release(&value);
+    http_stage_destroy(&stage);
+}
+
+static void test_a_drain_is_why_all_are_closed(void **state)
+{
+    (void)state;
+    struct http_stage *stage = http_stage_create((struct server_limits){.max_clients = 2});
+    int clients[3];
+    for (size_t i = 0; i < 3; i++) /* the last is one too many: refused, not closed */
+        clients[i] = http_stage_connect(stage);
+    http_stage_expect(stage, clients[2], 503, NULL);
+    http_stage_drain(stage);
+    for (size_t i = 0; i < 3; i++)
+        http_stage_expect_end(stage, clients[i]);
+    http_stage_expect_closed(stage, "drain", 2);
+    http_stage_destroy(&stage);
+}
+
 /* However often it sends another byte; and not before its first. */
 static void test_a_slow_request_is_408(void **state)
 {
@@ -136,6 +190,7 @@ static void test_a_slow_request_is_408(void **state)
     http_stage_pass(stage, SECOND + MILLISECOND);
     http_stage_expect(stage, client, 408, NULL);
     http_stage_expect_end(stage, client);
+    http_stage_expect_closed(stage, "head_timeout", 1);
     http_stage_destroy(&stage);
 }
 
@@ -151,6 +206,7 @@ static void test_an_idle_connection_is_closed_without_a_word(void **state)
     assert_int_equal(http_stage_metric(stage, "weir_http_connections", NULL), 1);
     http_stage_pass(stage, 10 * SECOND + MILLISECOND);
     http_stage_expect_end(stage, client);
+    http_stage_expect_closed(stage, "idle_timeout", 1);
     http_stage_destroy(&stage);
 }
 
@@ -173,7 +229,7 @@ static void test_a_reader_that_takes_nothing_is_cut_off(void **state)
     }
     for (int i = 0; i < 10; i++) /* the system may still have taken some */
         http_stage_pass(stage, 11 * SECOND);
-    assert_int_equal(http_stage_metric(stage, "weir_http_connections", NULL), 0);
+    http_stage_expect_closed(stage, "send_timeout", 1);
     http_stage_turn(stage);
     assert_int_equal(value->references, 1);
     close(client);
@@ -287,7 +343,7 @@ static void test_output_is_bounded_over_all_connections(void **state)
             http_stage_answer_text(stage, i * EACH + k, large);
         http_stage_turn(stage);
     }
-    assert_int_equal(http_stage_metric(stage, "weir_http_refused_total", "output"), 1);
+    assert_int_equal(http_stage_metric(stage, "weir_http_closed_total", "reason=\"held\""), 1);
     assert_int_equal(http_stage_metric(stage, "weir_http_connections", NULL), CLIENTS);
     http_stage_get(stage, reader, "key");
     http_stage_expect_asks(stage, CLIENTS * EACH + 1);
@@ -315,6 +371,8 @@ int main(void)
         cmocka_unit_test(test_503_for_who_waited_and_504_for_who_was_asked),
         cmocka_unit_test(test_the_request_of_a_client_that_has_gone_is_in_progress),
         cmocka_unit_test(test_one_client_too_many_is_told_and_closed),
+        cmocka_unit_test(test_what_a_client_does_is_why_it_was_closed),
+        cmocka_unit_test(test_a_drain_is_why_all_are_closed),
         cmocka_unit_test(test_a_slow_request_is_408),
         cmocka_unit_test(test_an_idle_connection_is_closed_without_a_word),
         cmocka_unit_test(test_a_reader_that_takes_nothing_is_cut_off),

@@ -261,6 +261,14 @@ static void test_drain(void **state)
     http_stage_destroy(&stage);
 }
 
+/* Two that start at once may both bind the address; one of them listens first. */
+static void test_who_is_too_late_to_listen_does_not_open(void **state)
+{
+    (void)state;
+    struct error error = http_stage_lose_race();
+    assert_non_null(strstr(error.text, "in use"));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -277,6 +285,7 @@ int main(void)
         cmocka_unit_test(test_a_request_may_come_in_any_pieces),
         cmocka_unit_test(test_an_old_client_is_told_that_the_connection_stays),
         cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_who_is_too_late_to_listen_does_not_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

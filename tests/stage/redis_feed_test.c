@@ -225,7 +225,7 @@ static void test_a_lost_control_connection(void **state)
     redis_stage_greet_control(stage, ONE, TRACKING);
     redis_stage_expect_events(stage, "lost\nproven 0\n");
     assert_int_equal(redis_stage_metric(stage, "weir_redis_epochs_total"), 3);
-    assert_non_null(strstr(redis_stage_log(stage), "no longer watching for changes"));
+    assert_non_null(strstr(redis_stage_log(stage), "feed-lost"));
     redis_stage_destroy(&stage);
 }
 

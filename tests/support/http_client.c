@@ -17,16 +17,23 @@ struct http_client {
     struct blob received; /* and not yet read as part of a response */
 };
 
-struct http_client *http_client_open(int port)
+struct http_client *http_client_adopt(int descriptor)
 {
     struct http_client *client = calloc(1, sizeof *client);
 
     if (!client)
         trouble("no memory for an HTTP client");
-    client->descriptor = net_connect(port);
-    if (client->descriptor < 0)
-        trouble("cannot connect to 127.0.0.1:%d: %s", port, strerror(errno));
+    client->descriptor = descriptor;
     return client;
+}
+
+struct http_client *http_client_open(int port)
+{
+    int descriptor = net_connect(port);
+
+    if (descriptor < 0)
+        trouble("cannot connect to 127.0.0.1:%d: %s", port, strerror(errno));
+    return http_client_adopt(descriptor);
 }
 
 void http_client_close(struct http_client **client)

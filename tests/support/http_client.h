@@ -30,6 +30,8 @@ struct http_response {
 
 /* Connects to 127.0.0.1:`port`; trouble when nobody listens there. */
 struct http_client *http_client_open(int port);
+/* The same over a connection that is there, which it takes over. */
+struct http_client *http_client_adopt(int descriptor);
 void http_client_close(struct http_client **client);
 
 /* The socket, for poll(2) and its like. */

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -103,8 +104,9 @@ struct chain {
     size_t count;
 };
 
-static struct http_stage *create(struct server_limits limits, struct chain chain,
-                                 const char *allow_refresh)
+/* One that does not listen yet; `*descriptor` is what it will listen on. */
+static struct http_stage *create_closed(struct server_limits limits, struct chain chain,
+                                        bool allows_refresh, int *descriptor)
 {
     struct http_stage *stage = calloc(1, sizeof(*stage));
     struct error error = {""};
@@ -116,7 +118,7 @@ static struct http_stage *create(struct server_limits limits, struct chain chain
     stage->clock = (struct clock){clock_now(), true};
     log_init(&stage->log, STDERR_FILENO, LOG_ERROR, false);
     set_all(stage, &limits);
-    stage->values[find_setting("allow_refresh")].text = allow_refresh;
+    stage->values[find_setting("allow_refresh")].number = allows_refresh;
     if (!listener_open(&stage->listener, "127.0.0.1:0", 1, &error))
         trouble("%s", error.text);
     struct stage_setup setup = {.name = "http",
@@ -130,26 +132,64 @@ static struct http_stage *create(struct server_limits limits, struct chain chain
                                 .log = &stage->log};
     for (size_t i = 0; i < chain.count; i++)
         setup.caches[i] = chain.caches[i];
+    *descriptor = stage->listener.descriptors[0];
     stage->listener.descriptors[0] = -1;
     stage->stage = http_frontend_kind.create(&setup, &error);
     if (!stage->stage)
         trouble("the stage was not created: %s", error.text);
     assert_non_null(http_frontend_kind.unready(stage->stage, stage->clock.now));
-    http_frontend_kind.on_open(stage->stage, stage->clock.now);
+    return stage;
+}
+
+static struct http_stage *create(struct server_limits limits, struct chain chain,
+                                 bool allows_refresh)
+{
+    int descriptor;
+    struct error error;
+    struct http_stage *stage = create_closed(limits, chain, allows_refresh, &descriptor);
+    if (!http_frontend_kind.on_open(stage->stage, stage->clock.now, &error))
+        trouble("the stage does not open: %s", error.text);
     assert_null(http_frontend_kind.unready(stage->stage, stage->clock.now));
     return stage;
 }
 
 struct http_stage *http_stage_create(struct server_limits limits)
 {
-    return create(limits, (struct chain){0}, "false");
+    return create(limits, (struct chain){0}, false);
 }
 
 struct http_stage *http_stage_create_behind(const char *const *caches, size_t count,
                                             bool allows_refresh)
 {
-    return create((struct server_limits){0}, (struct chain){caches, count},
-                  allows_refresh ? "true" : "false");
+    return create((struct server_limits){0}, (struct chain){caches, count}, allows_refresh);
+}
+
+/* Listens where the descriptor is bound, as another that starts at the same time may. */
+static int listen_beside(int descriptor)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof(address);
+    int rival = socket(AF_INET, SOCK_STREAM, 0);
+    listener_prepare(descriptor);
+    listener_prepare(rival);
+    if (getsockname(descriptor, (struct sockaddr *)&address, &size) != 0 ||
+        bind(rival, (struct sockaddr *)&address, size) != 0 || listen(rival, 1) != 0)
+        trouble("cannot listen beside the stage: %s", strerror(errno));
+    return rival;
+}
+
+struct error http_stage_lose_race(void)
+{
+    int descriptor;
+    struct error error = {""};
+    struct http_stage *stage =
+        create_closed((struct server_limits){0}, (struct chain){0}, false, &descriptor);
+    int rival = listen_beside(descriptor);
+    assert_false(http_frontend_kind.on_open(stage->stage, stage->clock.now, &error));
+    assert_non_null(strstr(error.text, stage->listener.address));
+    http_stage_destroy(&stage);
+    close(rival);
+    return error;
 }
 
 void http_stage_destroy(struct http_stage **stage)
@@ -207,6 +247,23 @@ int64_t http_stage_metric(struct http_stage *stage, const char *name, const char
     buffer_fini(&metrics.text);
     assert_true(number >= 0);
     return number;
+}
+
+void http_stage_expect_closed(struct http_stage *stage, const char *reason, int64_t count)
+{
+    static const char *const reasons[] = {"client",       "broken",       "request",
+                                          "idle_timeout", "head_timeout", "send_timeout",
+                                          "max_output",   "held",         "drain"};
+    int64_t deadline = deadline_in(PATIENCE);
+    while (http_stage_metric(stage, "weir_http_connections", NULL) > 0 &&
+           deadline_left(deadline) > 0)
+        http_stage_turn(stage);
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++) {
+        char label[32];
+        snprintf(label, sizeof(label), "reason=\"%s\"", reasons[i]);
+        assert_int_equal(http_stage_metric(stage, "weir_http_closed_total", label),
+                         strcmp(reasons[i], reason) == 0 ? count : 0);
+    }
 }
 
 void http_stage_expect_asks(struct http_stage *stage, size_t count)

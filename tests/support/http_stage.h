@@ -19,11 +19,17 @@ struct http_stage *http_stage_create_behind(const char *const *caches, size_t co
                                             bool allows_refresh);
 void http_stage_destroy(struct http_stage **stage);
 
+/* Why a stage does not open whose address somebody else has begun to listen on. */
+struct error http_stage_lose_race(void);
+
 void http_stage_turn(struct http_stage *stage);
 void http_stage_pass(struct http_stage *stage, int64_t nanoseconds); /* time, and a turn */
 void http_stage_drain(struct http_stage *stage);
 bool http_stage_is_drained(struct http_stage *stage);
 int64_t http_stage_metric(struct http_stage *stage, const char *name, const char *label);
+
+/* Turns until all connections are closed; so many have been, and all for this reason. */
+void http_stage_expect_closed(struct http_stage *stage, const char *reason, int64_t count);
 
 /* ---- as the stage that is asked; asks are numbered as they come ---- */
 

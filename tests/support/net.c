@@ -53,28 +53,70 @@ int net_listen(int *port)
     return descriptor;
 }
 
+/* Linux lets a program listen where another only holds the port, if both ask for SO_REUSEADDR; and
+ * it gives such a port to nobody who takes any. */
 int net_free_port(void)
 {
-    int port;
+    struct sockaddr_in address = loopback(0);
+    socklen_t length = sizeof address;
+    int on = 1, descriptor = prepare(socket(AF_INET, SOCK_STREAM, 0));
 
-    close(net_listen(&port));
-    return port;
+    if (descriptor < 0 || setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+        bind(descriptor, (struct sockaddr *)&address, length) < 0 ||
+        getsockname(descriptor, (struct sockaddr *)&address, &length) < 0)
+        trouble("no free port on 127.0.0.1: %s", strerror(errno));
+#ifndef __linux__
+    close(descriptor);
+#endif
+    return ntohs(address.sin_port);
 }
 
-int net_connect(int port)
+static int connect_to(const void *address, socklen_t length, int family)
 {
-    struct sockaddr_in address = loopback(port);
-    int descriptor = prepare(socket(AF_INET, SOCK_STREAM, 0));
+    int descriptor = prepare(socket(family, SOCK_STREAM, 0));
 
     if (descriptor < 0)
         trouble("no socket: %s", strerror(errno));
-    if (connect(descriptor, (struct sockaddr *)&address, sizeof address) < 0) {
+    if (connect(descriptor, address, length) < 0) {
         int error = errno;
         close(descriptor);
         errno = error;
         return -1;
     }
     return descriptor;
+}
+
+int net_connect(int port)
+{
+    struct sockaddr_in address = loopback(port);
+
+    return connect_to(&address, sizeof address, AF_INET);
+}
+
+static struct sockaddr_in6 loopback_ipv6(int port)
+{
+    return (struct sockaddr_in6){.sin6_family = AF_INET6,
+                                 .sin6_port = htons((uint16_t)port),
+                                 .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+}
+
+int net_connect_ipv6(int port)
+{
+    struct sockaddr_in6 address = loopback_ipv6(port);
+
+    return connect_to(&address, sizeof address, AF_INET6);
+}
+
+bool net_has_ipv6(void)
+{
+    struct sockaddr_in6 address = loopback_ipv6(0);
+    int descriptor = socket(AF_INET6, SOCK_STREAM, 0);
+    bool has =
+        descriptor >= 0 && bind(descriptor, (const struct sockaddr *)&address, sizeof address) == 0;
+
+    if (descriptor >= 0)
+        close(descriptor);
+    return has;
 }
 
 int net_accept(int listener)

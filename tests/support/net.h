@@ -11,11 +11,18 @@
 /* Listens on a free port of 127.0.0.1 and stores it in `port`. */
 int net_listen(int *port);
 
-/* A port that was free a moment ago. Another program may take it: try again with a new one. */
+/* A free port for a program that listens with SO_REUSEADDR. On Linux it is kept from all others
+ * until this program ends, also while nobody listens there; elsewhere it was free a moment ago. */
 int net_free_port(void);
 
 /* Connects to 127.0.0.1:`port`, with Nagle's algorithm off. Returns -1 with errno set. */
 int net_connect(int port);
+
+/* The same for [::1]:`port`. */
+int net_connect_ipv6(int port);
+
+/* Whether this machine has an IPv6 loopback. */
+bool net_has_ipv6(void);
 
 /* Accepts one connection; blocks. Returns -1 with errno set. */
 int net_accept(int listener);

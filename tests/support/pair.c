@@ -6,38 +6,43 @@
 #include "temp_dir.h"
 #include "trouble.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static const char common[] = "stages:\n"
-                             "  http:\n"
-                             "    kind: http-frontend\n"
-                             "    listen: 127.0.0.1:0\n"
-                             "    asks: cache\n"
-                             "    timeout: %dms\n"
-                             "  cache:\n"
-                             "    kind: cache\n"
-                             "    serves: tcp://" HOSTS_FAR ":7000\n"
-                             "    asks: redis\n"
-                             "    expiry: 100ms\n"
-                             "%s"
-                             "  redis: {kind: redis-fetcher, serves: inproc://redis}\n"
-                             "processes:\n";
+static const char common[] =
+    "stages:\n"
+    "  http:\n"
+    "    kind: http-frontend\n"
+    "    listen: 127.0.0.1:0\n"
+    "    asks: cache\n"
+    "    timeout: %dms\n"
+    "  cache:\n"
+    "    kind: cache\n"
+    "    serves: tcp://" HOSTS_FAR ":7000\n"
+    "    asks: redis\n"
+    "    expiry: 100ms\n"
+    "%s"
+    "  redis: {kind: redis-fetcher, serves: inproc://redis, timeout: 20s}\n"
+    "processes:\n";
 
 _Noreturn void pair_fail(const struct pair *p, const char *format, ...)
 {
-    char message[1024], *edge = p->edge ? weir_process_copy_log(p->edge) : NULL;
-    char *store = p->store ? weir_process_copy_log(p->store) : NULL;
+    struct weir_process *const processes[] = {p->edge, p->other, p->store};
+    static const char *const names[] = {"edge", "other", "store"};
+    char message[1024];
     va_list arguments;
 
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    print_error("log of edge:\n%slog of store:\n%s", edge ? edge : "", store ? store : "");
-    free(edge);
-    free(store);
+    for (int i = 0; i < 3; i++) {
+        char *text = processes[i] ? weir_process_copy_log(processes[i]) : NULL;
+        print_error("log of %s:\n%s", names[i], text ? text : "");
+        free(text);
+    }
     fail_msg("%s", message);
     abort(); /* not reached; cmocka does not say so */
 }
@@ -66,14 +71,16 @@ int pair_setup(void **state)
 int pair_teardown(void **state)
 {
     struct pair *p = *state;
-    int code = (p->edge ? weir_process_stop(p->edge) : 0);
+    struct weir_process **processes[] = {&p->edge, &p->other, &p->store};
+    int code = 0;
 
-    if (p->store && code == 0)
-        code = weir_process_stop(p->store);
-    if (code != 0)
-        print_error("a process ended with %d on SIGTERM (-1: not at all)\n", code);
-    weir_process_destroy(&p->edge);
-    weir_process_destroy(&p->store);
+    for (int i = 0; i < 3; i++) {
+        int ended = *processes[i] ? weir_process_stop(*processes[i]) : 0;
+        if (ended != 0)
+            print_error("a process ended with %d on SIGTERM (-1: not at all)\n", ended);
+        code = code != 0 ? code : ended;
+        weir_process_destroy(processes[i]);
+    }
     redis_server_destroy(&p->redis);
     temp_dir_destroy(&p->directory);
     hosts_destroy(&p->hosts);
@@ -135,22 +142,22 @@ static struct weir_process *start_on(const struct pair *p, enum host host, const
     return weir;
 }
 
-double pair_metric(const struct pair *p, const char *name)
+double pair_metric(const struct pair *p, const struct weir_process *edge, const char *name)
 {
     double sum;
 
     hosts_enter(p->hosts, HOST_NEAR);
-    sum = scrape_sum(weir_process_admin_port(p->edge), name, "stage=\"http\"");
+    sum = scrape_sum(weir_process_admin_port(edge), name, "stage=\"http\"");
     hosts_leave(p->hosts);
     return sum;
 }
 
-void pair_wait_away(const struct pair *p, int links)
+void pair_wait_away(const struct pair *p, const struct weir_process *edge, int links)
 {
     struct timespec pause = {.tv_nsec = 2000000};
     int64_t deadline = deadline_in(PATIENCE);
 
-    while (pair_metric(p, "weir_links_away") != links) {
+    while (pair_metric(p, edge, "weir_links_away") != links) {
         if (deadline_left(deadline) == 0)
             pair_fail(p, "there are not %d links away", links);
         nanosleep(&pause, NULL);
@@ -165,7 +172,7 @@ void pair_start(struct pair *p, bool is_encrypted)
     topology = write_topology(p, "topology.yml", is_encrypted ? "edge" : NULL, edge, store);
     p->store = start_on(p, HOST_FAR, topology, "store");
     p->edge = start_on(p, HOST_NEAR, topology, "edge");
-    pair_wait_away(p, 0);
+    pair_wait_away(p, p->edge, 0);
     hosts_enter(p->hosts, HOST_NEAR);
     if (!weir_process_wait_ready(p->edge, deadline_in(PATIENCE)))
         pair_fail(p, "the edge is not ready");
@@ -175,40 +182,56 @@ void pair_start(struct pair *p, bool is_encrypted)
     free(store);
 }
 
-static void read_line(const char *path, char *line, int size)
+/* The public key in directory `name`, for the caller to free. */
+static char *read_key(const struct pair *p, const char *name)
 {
-    FILE *file = fopen(path, "r");
-
-    if (!file || !fgets(line, size, file))
-        trouble("cannot read %s", path);
-    fclose(file);
-    line[strcspn(line, "\n")] = '\0';
-}
-
-char *pair_start_stranger(struct pair *p)
-{
-    char *stranger = make_keys(p, "stranger"), *topology, store[128];
     struct blob path = {0};
+    char line[128];
+    FILE *file;
 
-    blob_append_format(&path, "%s/store/public.key", p->directory);
-    read_line(blob_text(&path), store, sizeof store);
+    blob_append_format(&path, "%s/%s/public.key", p->directory, name);
+    file = fopen(blob_text(&path), "r");
+    if (!file || !fgets(line, sizeof line, file))
+        trouble("cannot read %s", blob_text(&path));
+    fclose(file);
     blob_fini(&path);
-    topology = write_topology(p, "stranger.yml", "stranger", stranger, store);
-    weir_process_stop(p->edge);
-    weir_process_destroy(&p->edge);
-    p->edge = start_on(p, HOST_NEAR, topology, "edge");
-    free(topology);
-    return stranger;
+    line[strcspn(line, "\n")] = '\0';
+    return strdup(line);
 }
 
-int pair_get(const struct pair *p, const char *target, struct blob *body)
+char *pair_start_other(struct pair *p)
+{
+    char *other = make_keys(p, "other"), *store = read_key(p, "store");
+    char *topology = write_topology(p, "other.yml", "other", other, store);
+
+    p->other = start_on(p, HOST_NEAR, topology, "edge");
+    free(topology);
+    free(store);
+    return other;
+}
+
+void pair_allow(const struct pair *p, bool edge, bool other)
+{
+    char *edge_key = read_key(p, "edge"), *other_key = read_key(p, "other");
+    struct blob list = {0};
+
+    blob_append_format(&list, "%s\n%s\n", edge ? edge_key : "", other ? other_key : "");
+    free(temp_dir_write(p->directory, "allowed", blob_text(&list)));
+    weir_process_signal(p->store, SIGHUP);
+    blob_fini(&list);
+    free(edge_key);
+    free(other_key);
+}
+
+int pair_get(const struct pair *p, const struct weir_process *edge, const char *target,
+             struct blob *body)
 {
     struct http_response response;
     struct http_client *client;
     int status;
 
     hosts_enter(p->hosts, HOST_NEAR);
-    client = http_client_open(weir_process_http_port(p->edge));
+    client = http_client_open(weir_process_http_port(edge));
     hosts_leave(p->hosts);
     if (!http_client_request(client, HTTP_GET, target) ||
         http_client_read(client, HTTP_GET, deadline_in(PATIENCE), &response) != HTTP_RESPONSE)

@@ -88,13 +88,20 @@ static size_t record_command(struct redis_proxy *proxy, const struct blob *bytes
     return (size_t)(at - bytes->data);
 }
 
+/* Of what came at once, the first line of the first reply that is none to a PING. */
 static void record_reply(struct redis_proxy *proxy, const char *data, size_t length)
 {
-    const char *end = memchr(data, '\r', length);
-    size_t line = end ? (size_t)(end - data) : length;
+    static const char pong[] = "+PONG\r\n";
+    const size_t pong_length = sizeof pong - 1;
+    const char *end;
 
-    if (line != 5 || strncmp(data, "+PONG", 5) != 0)
-        record_line(proxy, "REPLY", 5, data, line);
+    while (length >= pong_length && memcmp(data, pong, pong_length) == 0) {
+        data += pong_length;
+        length -= pong_length;
+    }
+    end = memchr(data, '\r', length);
+    if (length > 0)
+        record_line(proxy, "REPLY", 5, data, end ? (size_t)(end - data) : length);
 }
 
 static void drop_pair(struct redis_proxy *proxy, size_t index)

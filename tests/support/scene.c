@@ -18,11 +18,13 @@ static void *create(const struct stage_setup *setup, struct error *error)
     return fake->script.create == NULL || fake->script.create(fake, error) ? fake : NULL;
 }
 
-static void on_open(void *stage, struct moment now)
+static bool on_open(void *stage, struct moment now, struct error *error)
 {
     struct fake *fake = stage;
     if (fake->script.on_open != NULL)
         fake->script.on_open(fake, now);
+    (void)error;
+    return true;
 }
 
 static bool is_settled(void *stage)

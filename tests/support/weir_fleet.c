@@ -1,19 +1,17 @@
 #include "weir_fleet.h"
 
 #include "deadline.h"
+#include "net.h"
 #include "scrape.h"
 #include "temp_dir.h"
 #include "trouble.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #define NAMES_MAX 16
 #define FLAGS_MAX 24
@@ -69,26 +67,6 @@ static void read_names(struct weir_fleet *fleet, const char *text)
     }
 }
 
-/* Below the range from which systems take ports by themselves, so that nothing that connects or
- * listens elsewhere takes it before weir does. */
-static int pick_port(void)
-{
-    for (unsigned tries = 0; tries < 200; tries++) {
-        struct timespec now;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        unsigned port = 12000 + ((unsigned)now.tv_nsec / 64 + (unsigned)getpid() * 131) % 20000;
-        struct sockaddr_in address = {.sin_family = AF_INET,
-                                      .sin_port = htons((uint16_t)port),
-                                      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-        int probe = socket(AF_INET, SOCK_STREAM, 0);
-        bool is_free = bind(probe, (struct sockaddr *)&address, sizeof address) == 0;
-        close(probe);
-        if (is_free)
-            return (int)port;
-    }
-    trouble("no free port");
-}
-
 static int port_called(struct weir_fleet *fleet, const char *name, size_t length)
 {
     for (size_t i = 0; i < fleet->port_count; i++)
@@ -97,7 +75,7 @@ static int port_called(struct weir_fleet *fleet, const char *name, size_t length
     if (fleet->port_count == NAMES_MAX)
         trouble("more ports than a fleet may have");
     blob_append(&fleet->port_names[fleet->port_count], name, length);
-    return fleet->ports[fleet->port_count++] = pick_port();
+    return fleet->ports[fleet->port_count++] = net_free_port();
 }
 
 static void make_key(const struct weir_fleet *fleet, const char *name, size_t length,

@@ -15,6 +15,8 @@
 #include <time.h>
 
 #define ARGUMENTS_MAX 48
+#define KEY_LETTERS   "abcdefghijklmnopqrstuvwxyz_"
+#define EVENT_LETTERS "abcdefghijklmnopqrstuvwxyz-"
 
 struct weir_process {
     struct process *process;
@@ -31,7 +33,7 @@ const char *weir_process_binary(void)
 }
 
 /* Instrumented and on a busy machine, no request of a test that is not about time is ever late. */
-static const char patient_http[] = "timeout: 20s", patient_redis[] = "timeout: 10s";
+static const char patient_http[] = "timeout: 60s", patient_redis[] = "timeout: 60s";
 
 static char *write_topology(const char *directory, const struct weir_settings *settings)
 {
@@ -66,21 +68,26 @@ static char *write_topology(const char *directory, const struct weir_settings *s
     return path;
 }
 
-/* The port in the log line with which a stage called `stage`, `stage.N` or `stage-X` says that it
+/* A log line of either format, in which a stage says that it listens: what stands between its name
+ * and the address, and what may stand before the one and behind the other. */
+struct listening_line {
+    const char *event, *before, *behind;
+};
+
+/* The port in the line with which a stage called `stage`, `stage.N` or `stage-X` says that it
  * listens; 0 before that line is there. */
-static int listening_port(const char *log, const char *stage)
+static int port_in(const char *log, const struct listening_line *line, const char *stage)
 {
-    static const char event[] = " listening address=";
     size_t length = strlen(stage);
 
-    for (const char *at = log; (at = strstr(at, event)); at += sizeof event - 1) {
+    for (const char *at = log; (at = strstr(at, line->event));) {
         const char *name = at, *colon;
-        while (name > log && name[-1] != ' ' && name[-1] != '\n')
+        while (name > log && !strchr(line->before, name[-1]))
             name--;
-        if (strncmp(name, stage, length) != 0 || !strchr(" .-", name[length]))
+        at += strlen(line->event);
+        if (strncmp(name, stage, length) != 0 || !strchr(" .-\"", name[length]))
             continue;
-        at += sizeof event - 1;
-        colon = at + strcspn(at, " \n");
+        colon = at + strcspn(at, line->behind);
         if (*colon == '\0')
             return 0; /* the rest of the line is still on its way */
         while (colon > at && *colon != ':')
@@ -88,6 +95,16 @@ static int listening_port(const char *log, const char *stage)
         return atoi(colon + 1);
     }
     return 0;
+}
+
+static int listening_port(const char *log, const char *stage)
+{
+    static const struct listening_line as_text = {" listening address=", " \n", " \n"};
+    static const struct listening_line as_json = {"\",\"event\":\"listening\",\"address\":\"", "\"",
+                                                  "\""};
+    int port = port_in(log, &as_text, stage);
+
+    return port > 0 ? port : port_in(log, &as_json, stage);
 }
 
 static bool is_listening(const char *log, void *context)
@@ -246,10 +263,28 @@ int weir_process_stop(struct weir_process *weir)
     return weir_process_wait_exit(weir, deadline_in(PATIENCE));
 }
 
+/* TIME LEVEL STAGE EVENT KEY=VALUE... on each line that begins like one: no event that any test
+ * brings about has more than one word. */
+static void check_log(struct weir_process *weir)
+{
+    char *log = weir_process_copy_log(weir), *rest = log, *line;
+
+    while ((line = strsep(&rest, "\n")) && rest) {
+        int start = 0, event, key;
+        sscanf(line, "%*4d-%*2d-%*2dT%*2d:%*2d:%*2d.%*3dZ %*7s %*63s %n", &start);
+        event = start + (int)strspn(line + start, EVENT_LETTERS);
+        key = event + 1 + (int)strspn(line + event + (line[event] != '\0'), KEY_LETTERS);
+        if (start > 0 && (line[event] != ' ' || line[key] != '='))
+            trouble("this line of weir's log has no event of one word: %s", line);
+    }
+    free(log);
+}
+
 void weir_process_destroy(struct weir_process **weir)
 {
     if (!*weir)
         return;
+    check_log(*weir);
     process_destroy(&(*weir)->process);
     temp_dir_destroy(&(*weir)->directory);
     free(*weir);

@@ -61,7 +61,7 @@ static void test_idle_connection_is_closed(void **state)
     struct http_client *idle;
 
     redis_server_run(p->redis, "SET key value");
-    pipeline_start(p, SETTINGS(.http = "timeout: 20s, idle_timeout: 300ms"));
+    pipeline_start(p, SETTINGS(.http = "timeout: 20s, idle_timeout: 1s"));
     idle = pipeline_ask(p, "/key");
     pipeline_expect_response(p, idle, 200, "value");
     assert_true(http_client_wait_close(idle, deadline_in(PATIENCE)));
@@ -79,12 +79,11 @@ static void test_reader_that_takes_nothing(void **state)
 
     redis_server_run(p->redis, "SET key value");
     redis_server_run(p->redis, "SETRANGE large %d x", 32 * 1024 * 1024);
-    pipeline_start(p, SETTINGS(.http = "timeout: 20s, send_timeout: 500ms"));
+    pipeline_start(p, SETTINGS(.http = "timeout: 1h, send_timeout: 500ms"));
     stuck = pipeline_connect(p);
     net_shrink_receive_buffer(http_client_descriptor(stuck));
     assert_true(http_client_request(stuck, HTTP_GET, "/large"));
-    pipeline_wait_metric(p, "weir_http_connections", NULL, 1);
-    pipeline_expect_value(p, "/key", "value");
+    pipeline_expect_value(p, "/key", "value"); /* so the stuck one, which came first, is there */
     pipeline_wait_metric(p, "weir_http_connections", NULL, 0);
     http_client_close(&stuck);
 }
@@ -99,7 +98,7 @@ static void test_503_and_504_at_the_deadline(void **state)
     struct http_client *client;
     struct http_response response;
 
-    pipeline_start_recorded(p, SETTINGS(.http = "timeout: 500ms, max_parallel: 1"));
+    pipeline_start_recorded(p, SETTINGS(.http = "timeout: 1s, max_parallel: 1"));
     redis_proxy_hold(p->proxy, true);
     client = pipeline_connect(p);
     assert_true(http_client_send(client, requests, sizeof requests - 1, deadline_in(PATIENCE)));

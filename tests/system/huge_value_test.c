@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define HUGE_FETCHES 2
+#define ROUNDS       10
 #define HUGE_TIMEOUT 60000 /* ms, for one fetch */
 
 static int64_t now_ns(void)
@@ -78,25 +79,16 @@ static bool has_memory_for(size_t size)
 #endif
 }
 
-/* Hits and misses of other keys while the huge value passes: each is answered, and no hit waits for
- * a large part of the time that the huge value takes. */
-static void test_huge_value_harms_no_other_key(void **state)
+/* Hits and misses of other keys while the huge value passes: each is answered. Whether no hit
+ * waited for a large part of the time that the huge value took. */
+static bool is_harmless(const struct pipeline *p, size_t size)
 {
-    struct pipeline *p = *state;
-    struct huge huge = {.size = pipeline_is_sanitized() ? (size_t)64 << 20 : (size_t)512 << 20};
-    struct http_client *client;
+    struct huge huge = {.size = size, .port = weir_process_http_port(p->weir)};
+    struct http_client *client = pipeline_connect(p);
     int64_t worst = 0;
     pthread_t thread;
     long count = 0;
 
-    if (!has_memory_for(huge.size))
-        skip();
-    redis_server_run(p->redis, "SET hit value");
-    redis_server_run(p->redis, "SETRANGE huge %lld x", (long long)huge.size - 1);
-    pipeline_start(p, SETTINGS(.http = "timeout: 60s", .redis = "timeout: 60s"));
-    pipeline_expect_value(p, "/hit", "value");
-    huge.port = weir_process_http_port(p->weir);
-    client = pipeline_connect(p);
     assert_int_equal(pthread_create(&thread, NULL, fetch_huge_repeatedly, &huge), 0);
     for (; !huge.is_done; count++) {
         int64_t time = time_hit(p, client);
@@ -105,14 +97,32 @@ static void test_huge_value_harms_no_other_key(void **state)
             pipeline_expect_status(p, "/missing", 404);
     }
     pthread_join(thread, NULL);
+    http_client_close(&client);
     if (huge.trouble)
         pipeline_fail(p, "%s", huge.trouble);
     print_message("%ld hits, the slowest %lld us, beside values of %zu bytes in %lld us each\n",
                   count, (long long)worst / 1000, huge.size, (long long)huge.time / 1000);
-    if (worst > huge.time / 4)
-        pipeline_fail(p, "a hit waited for the huge value");
+    return worst <= huge.time / 4;
+}
+
+/* One hit of thousands that the machine itself holds up is enough to spoil a round, and a hit that
+ * has to wait for the huge value spoils every one. */
+static void test_huge_value_harms_no_other_key(void **state)
+{
+    struct pipeline *p = *state;
+    size_t size = pipeline_is_sanitized() ? (size_t)64 << 20 : (size_t)512 << 20;
+    int rounds = 0;
+
+    if (!has_memory_for(size))
+        skip();
+    redis_server_run(p->redis, "SET hit value");
+    redis_server_run(p->redis, "SETRANGE huge %lld x", (long long)size - 1);
+    pipeline_start(p, SETTINGS(.http = "timeout: 60s", .redis = "timeout: 60s"));
+    pipeline_expect_value(p, "/hit", "value");
+    while (!is_harmless(p, size))
+        if (++rounds == ROUNDS)
+            pipeline_fail(p, "in every round a hit waited for the huge value");
     assert_true(pipeline_metric(p, "weir_cache_entries", NULL) == 1);
-    http_client_close(&client);
 }
 
 int main(void)

@@ -43,7 +43,7 @@ static void test_few_descriptors(void **state)
 
     redis_server_run(p->redis, "SET key value");
     pipeline_start(p, SETTINGS(.descriptors = "128"));
-    assert_true(weir_process_wait_log(p->weir, "max-clients-lowered from=10000 to=60",
+    assert_true(weir_process_wait_log(p->weir, "info http max-clients-lowered from=10000 to=60",
                                       deadline_in(PATIENCE)));
     for (int i = 0; i < CLIENTS; i++)
         clients[i] = pipeline_ask(p, "/key");
@@ -66,7 +66,7 @@ static void test_few_descriptors_for_several_instances(void **state)
     struct pipeline *p = *state;
 
     pipeline_start(p, SETTINGS(.descriptors = "512", .http = "instances: 2, max_clients: 1000"));
-    assert_true(weir_process_wait_log(p->weir, "http.0 max-clients-lowered from=500 to=120",
+    assert_true(weir_process_wait_log(p->weir, "warn http.0 max-clients-lowered from=500 to=120",
                                       deadline_in(PATIENCE)));
     assert_true(weir_process_wait_log(p->weir, "http.1 max-clients-lowered from=500 to=120",
                                       deadline_in(PATIENCE)));

@@ -125,7 +125,7 @@ static void test_mistake_reply_reaches_the_wrong_requester(void **state)
     struct http_client *late[20];
 
     pipeline_start_recorded(
-        p, SETTINGS(.http = "timeout: 300ms", .redis = "timeout: 10s, connections: 1"));
+        p, SETTINGS(.http = "timeout: 1s", .redis = "timeout: 10s, connections: 1"));
     for (int i = 0; i < 40; i++)
         redis_server_run(p->redis, "SET key%d value%d", i, i);
     redis_proxy_hold(p->proxy, true);

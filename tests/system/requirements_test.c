@@ -69,13 +69,14 @@ static void test_R3_cached_get(void **state)
 }
 
 /* Reads the key again and again until its life is over. Every answer sent for before the life can
- * have ended is the old value, every one sent for after it must have ended is not. */
+ * have ended is the old value, every one sent for after it must have ended is not: but for one, for
+ * a turn that was held up has looked at the clock before that. */
 static void test_R4_global_expiry(void **state)
 {
     struct pipeline *p = *state;
     const int64_t expiry = 700, rounding = 20; /* ms */
     int64_t before, entered, asked;
-    int status = 200;
+    int status = 200, late = 0;
 
     pipeline_start(p, SETTINGS(.cache = "expiry: 700ms"));
     redis_server_run(p->redis, "SET key value");
@@ -86,7 +87,8 @@ static void test_R4_global_expiry(void **state)
     while (status == 200) {
         asked = deadline_now();
         status = pipeline_get_status(p, "/key");
-        if (status == 200 && asked > entered + expiry + rounding)
+        late += status == 200 && asked > entered + expiry + rounding;
+        if (late > 1)
             pipeline_fail(p, "the value lived for more than %lld ms", (long long)(asked - entered));
     }
     assert_int_equal(status, 404);
@@ -132,25 +134,30 @@ static void test_R5_expired_entries_go_first(void **state)
 {
     struct pipeline *p = *state;
     const int64_t expiry = 2000; /* ms */
-    int64_t a_entered, b_entered;
+    int64_t a_asked, a_entered, b_asked;
+    bool is_shown;
 
     pipeline_start(p, SETTINGS(.cache = "capacity: 2, expiry: 2s"));
     redis_server_run(p->redis, "MSET a 1 b 2 c 3");
     do {
         pipeline_wait_metric(p, "weir_cache_entries", NULL, 0);
+        redis_server_run(p->redis, "CONFIG RESETSTAT");
+        a_asked = deadline_now();
         pipeline_expect_value(p, "/a", "1");
         a_entered = deadline_now();
-        read_until(p, "/a", a_entered + expiry / 2);
-        b_entered = deadline_now();
+        read_until(p, "/a", a_asked + expiry / 2);
+        b_asked = deadline_now();
         pipeline_expect_value(p, "/b", "2");
-        read_until(p, "/a", a_entered + expiry - 100);
+        read_until(p, "/a", a_asked + expiry - 100);
         while (deadline_now() <= a_entered + expiry)
             assert_true(pipeline_metric(p, "weir_cache_entries", NULL) <= 2);
+        is_shown = redis_server_calls(p->redis, "get") == 2;
         pipeline_expect_value(p, "/c", "3");
         redis_server_run(p->redis, "CONFIG RESETSTAT");
         pipeline_expect_value(p, "/b", "2");
-        /* A machine so busy that b expired as well has shown nothing: once more. */
-    } while (deadline_now() >= b_entered + expiry);
+        /* A machine so busy that b expired as well, or a was read once more when it had, has shown
+         * nothing: once more. */
+    } while (!is_shown || deadline_now() >= b_asked + expiry);
     assert_int_equal(redis_server_calls(p->redis, "get"), 0);
 }
 

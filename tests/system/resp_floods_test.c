@@ -68,7 +68,7 @@ static void test_a_flood_is_slowed_by_not_reading_it(void **state)
     long before;
 
     redis_server_run(p->redis, "MSET key value slow s");
-    pipeline_start_recorded(p, SETTINGS(.resp = ""));
+    pipeline_start_recorded(p, SETTINGS(.resp = "timeout: 1h", .redis = "timeout: 1h"));
     pipeline_expect_value(p, "/key", "value");
     redis_proxy_hold(p->proxy, true);
     client = pipeline_connect_resp(p);

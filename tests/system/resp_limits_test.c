@@ -71,7 +71,7 @@ static void test_deadline(void **state)
     struct resp_client *client;
 
     redis_server_run(p->redis, "MSET a 1 b 2");
-    pipeline_start_recorded(p, SETTINGS(.resp = "timeout: 200ms"));
+    pipeline_start_recorded(p, SETTINGS(.resp = "timeout: 500ms"));
     pipeline_expect_value(p, "/a", "1");
     redis_proxy_hold(p->proxy, true);
     client = pipeline_connect_resp(p);

@@ -127,8 +127,8 @@ static void test_a_list_that_cannot_be_read_changes_nothing(void **state)
     set_up(&stand, "hosts");
     free(temp_dir_write(weir_fleet_directory(stand.fleet), "allowed", "nobody\n"));
     weir_process_signal(weir_fleet_process(stand.fleet, "store-a"), SIGHUP);
-    assert_true(weir_process_wait_log(weir_fleet_process(stand.fleet, "store-a"),
-                                      "the list of keys stays as it was", deadline_in(PATIENCE)));
+    assert_true(weir_process_wait_log(weir_fleet_process(stand.fleet, "store-a"), "key-list-kept",
+                                      deadline_in(PATIENCE)));
     assert_int_equal(worst_status(&stand, "edge-b"), 200);
     tear_down(&stand);
 }
@@ -147,6 +147,42 @@ static void test_a_second_process_does_not_take_an_ipc_address(void **state)
     assert_non_null(strstr(blob_text(&said), "/cache: another process does"));
     assert_int_equal(worst_status(&stand, "edge"), 200);
     blob_fini(&said);
+    tear_down(&stand);
+}
+
+/* What weir prints of the fleet's file holds all of `words` (ended by NULL). */
+static void expect_printed(const struct stand *stand, const char *flag, const char *const *words)
+{
+    struct blob said = {0};
+    char path[512];
+
+    snprintf(path, sizeof path, "%s/topology.yml", weir_fleet_directory(stand->fleet));
+    const char *const flags[] = {"--topology", path, flag, NULL};
+    assert_int_equal(weir_process_run(flags, NULL, &said), 0);
+    for (; *words; words++)
+        if (!strstr(blob_text(&said), *words))
+            fail_msg("\"%s\" is not in %s: %s", *words, flag, blob_text(&said));
+    blob_fini(&said);
+}
+
+static void test_the_topology_of_all_processes_is_drawn(void **state)
+{
+    static const char *const text[] = {"5 stages in 4 processes",
+                                       "process edge-a",
+                                       "process store-b",
+                                       "asks          cache.0, at tcp://127.0.0.1:",
+                                       "capacity        50000 of 100000",
+                                       "(encrypted)",
+                                       NULL};
+    static const char *const graph[] = {"digraph weir {", "label=\"store-a\"",
+                                        "\"http-b\" -> \"cache.1\" [label=\"tcp://",
+                                        "\"cache.1\" -> \"redis\" [label=\"tcp://", NULL};
+    struct stand stand;
+
+    (void)state;
+    set_up(&stand, "hosts");
+    expect_printed(&stand, "--print-topology", text);
+    expect_printed(&stand, "--print-dot", graph);
     tear_down(&stand);
 }
 
@@ -174,8 +210,8 @@ static void test_a_peer_with_another_ring_is_counted_and_served(void **state)
     assert_int_equal(worst_status(&stand, "edge"), 200);
     assert_true(weir_fleet_wait_sum(stand.fleet, "weir_link_other_ring_total", NULL, 4,
                                     deadline_in(PATIENCE), &seen)); /* two links, at either end */
-    assert_true(weir_process_wait_log(weir_fleet_process(stand.fleet, "edge"),
-                                      "the peer's ring is another", deadline_in(PATIENCE)));
+    assert_true(weir_process_wait_log(weir_fleet_process(stand.fleet, "edge"), "ring-differs",
+                                      deadline_in(PATIENCE)));
     blob_fini(&changed);
     tear_down(&stand);
 }
@@ -186,6 +222,7 @@ int main(void)
         cmocka_unit_test(test_a_key_that_is_taken_off_the_list_gets_nothing_any_more),
         cmocka_unit_test(test_a_list_that_cannot_be_read_changes_nothing),
         cmocka_unit_test(test_a_second_process_does_not_take_an_ipc_address),
+        cmocka_unit_test(test_the_topology_of_all_processes_is_drawn),
         cmocka_unit_test(test_a_peer_with_another_ring_is_counted_and_served),
     };
     return cmocka_run_group_tests_name("split", tests, NULL, NULL);

@@ -188,6 +188,31 @@ static void test_second_weir_on_the_same_address_stops(void **state)
     expect_refusal(flags, words);
 }
 
+/* Served where there is IPv6, by every instance; where there is none, the start is refused. */
+static void test_listening_on_ipv6(void **state)
+{
+    static const char *const flags[] = {"--http", "[::1]:0", NULL};
+    struct pipeline *p = *state;
+    char address[32];
+
+    if (!net_has_ipv6()) {
+        expect_refusal(flags, (const char *const[]){"[::1]:0", NULL});
+        return;
+    }
+    redis_server_run(p->redis, "SET key value");
+    pipeline_start(p, SETTINGS(.http = "instances: 2, timeout: 20s", .flags = flags));
+    snprintf(address, sizeof address, "address=[::1]:%d", weir_process_http_port(p->weir));
+    assert_true(weir_process_wait_log(p->weir, address, deadline_in(PATIENCE)));
+    for (int i = 0; i < 20; i++) {
+        int descriptor = net_connect_ipv6(weir_process_http_port(p->weir));
+        assert_true(descriptor >= 0);
+        struct http_client *client = http_client_adopt(descriptor);
+        assert_true(http_client_request(client, HTTP_GET, "/key"));
+        pipeline_expect_response(p, client, 200, "value");
+        http_client_close(&client);
+    }
+}
+
 /* Appends what weir says on `flags`, which must succeed. */
 static void say(struct blob *said, const char *const *flags, const char *const *environment)
 {
@@ -249,6 +274,7 @@ int main(void)
         cmocka_unit_test(test_missing_topology_stops_the_start),
         cmocka_unit_test(test_address_in_use_stops_the_start),
         PIPELINE_TEST(test_second_weir_on_the_same_address_stops),
+        PIPELINE_TEST(test_listening_on_ipv6),
         cmocka_unit_test(test_help_names_every_option),
         cmocka_unit_test(test_check_and_print_topology),
     };

@@ -202,6 +202,8 @@ static void test_help_names_every_option(void **state)
         "--version",
         "--help",
         "WEIR_MAX_CLIENTS",
+        "[::1]:8080", /* what an address may be */
+        "unix:/path",
     };
     struct buffer text = {0};
 

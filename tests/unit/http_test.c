@@ -13,31 +13,46 @@
 #define GET  "GET /key HTTP/1.1\r\n" HOST
 
 /* The first `size` bytes, in a block of their own, so that a sanitizer sees a read beyond them. */
-static enum http_verdict parse_part(struct bytes input, size_t size, struct http_request *request)
+static enum http_verdict parse_part(struct bytes input, size_t size, struct http_seen *seen,
+                                    struct http_request *request)
 {
     char *copy = malloc(size + 1);
     assert_non_null(copy);
     if (size > 0)
         memcpy(copy, input.data, size);
-    enum http_verdict verdict = http_parse((struct bytes){copy, size}, request);
+    enum http_verdict verdict = http_parse((struct bytes){copy, size}, seen, request);
     free(copy);
     return verdict;
 }
 
-/* What the whole is; fails unless each beginning is either MORE or the same. */
+static void expect_same(const struct http_request *part, const struct http_request *request)
+{
+    assert_int_equal(part->status, request->status);
+    assert_int_equal(part->size, request->size);
+    assert_int_equal(part->path.size, request->path.size);
+    assert_int_equal(part->is_head, request->is_head);
+    assert_int_equal(part->is_old, request->is_old);
+    assert_int_equal(part->keeps_alive, request->keeps_alive);
+    assert_ptr_equal(part->problem, request->problem);
+}
+
+/* What the whole is; fails unless each beginning is either MORE or the same, seen for the first
+ * time as well as after all shorter ones. */
 static enum http_verdict parse(struct bytes input, struct http_request *request)
 {
-    enum http_verdict whole = http_parse(input, request);
+    struct http_seen seen = {0};
+    enum http_verdict whole = http_parse(input, &(struct http_seen){0}, request);
     bool is_decided = false;
     for (size_t size = 0; size <= input.size; size++) {
-        struct http_request part;
-        enum http_verdict verdict = parse_part(input, size, &part);
+        struct http_request part, again;
+        enum http_verdict verdict = parse_part(input, size, &(struct http_seen){0}, &part);
+        assert_int_equal(parse_part(input, size, &seen, &again), verdict);
         if (verdict == HTTP_MORE && !is_decided)
             continue;
         is_decided = true;
         assert_int_equal(verdict, whole);
-        assert_int_equal(part.status, request->status);
-        assert_int_equal(part.size, request->size);
+        expect_same(&part, request);
+        expect_same(&again, request);
     }
     return whole;
 }
@@ -253,6 +268,40 @@ static void test_lengths_that_could_be_read_in_two_ways_are_400(void **state)
     expect_refused("GET /key HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400);
 }
 
+/* RFC 9110, 5.5: neither belongs to the value. */
+static void test_white_space_around_a_value_means_nothing(void **state)
+{
+    static const char *const around[][2] = {
+        {"", ""},   {" ", ""},    {"\t", ""},        {"", " "},    {"", "\t"},
+        {" ", " "}, {"\t", "\t"}, {" \t ", "\t \t"}, {"", " \t "}, {"", "\t\t"}};
+    static const char *const fields[][3] = {{"Content-Length:", "0", ""},
+                                            {"Content-Length:", "5", "hello"},
+                                            {"Transfer-Encoding:", "chunked", "0\r\n\r\n"},
+                                            {"Expect:", "100-continue", ""}};
+    char text[256];
+    (void)state;
+    for (size_t i = 0; i < sizeof(around) / sizeof(*around); i++) {
+        for (size_t k = 0; k < sizeof(fields) / sizeof(*fields); k++) {
+            snprintf(text, sizeof(text), GET "%s%s%s%s\r\n\r\n%s", fields[k][0], around[i][0],
+                     fields[k][1], around[i][1], fields[k][2]);
+            struct http_request request = expect_ready(text, "key");
+            assert_int_equal(request.size, strlen(text));
+            assert_true(request.keeps_alive);
+        }
+        snprintf(text, sizeof(text), GET "Connection:%sclose%s\r\n\r\n", around[i][0],
+                 around[i][1]);
+        assert_false(expect_ready(text, "key").keeps_alive);
+    }
+    expect_refused(GET "Content-Length: 5\t5\r\n\r\nhello", 400);
+    expect_refused(GET "Content-Length: 5 \t5\t\r\n\r\nhello", 400);
+    expect_refused(GET "Content-Length: \t\r\n\r\n", 400);
+    expect_refused(GET "Content-Length: 5\t\r\nContent-Length: 5\t\r\n\r\nhello", 400);
+    expect_refused(GET "Content-Length: 5\t\r\nTransfer-Encoding: chunked\t\r\n\r\n", 400);
+    expect_refused(GET "Content-Length: 5\v\r\n\r\nhello", 400);
+    expect_refused(GET "Content-Length:\t5\t\r\n\t\r\n\r\nhello", 400);
+    expect_refused("GET /key HTTP/1.1\t\r\n" HOST "\r\n", 400);
+}
+
 static void test_unknown_codings_are_501(void **state)
 {
     (void)state;
@@ -320,6 +369,37 @@ static void test_who_keeps_the_connection(void **state)
         expect_ready("GET /key HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "key").keeps_alive);
 }
 
+/* Byte by byte, with rubbish in place of all that was seen before, but for the call in which the
+ * head becomes whole. */
+static void expect_seen_once(const char *head, const char *body)
+{
+    struct http_seen seen = {0};
+    struct http_request request;
+    size_t head_size = strlen(head), size = head_size + strlen(body);
+    for (size_t i = 1; i < size; i++) {
+        size_t known = i < seen.needed   ? i
+                       : seen.has_chunks ? head_size + seen.chunked.size
+                       : i == head_size  ? 0
+                                         : seen.lines;
+        char text[1024];
+        snprintf(text, sizeof(text), "%s%s", head, body);
+        memset(text, 1, known);
+        assert_int_equal(parse_part((struct bytes){text, i}, i, &seen, &request), HTTP_MORE);
+        assert_true(i >= head_size || i - seen.lines < 40); /* no longer than the longest line */
+    }
+}
+
+/* Whoever sends a byte at a time would otherwise cost as much as the square of what he sends. */
+static void test_what_was_in_order_is_not_read_again(void **state)
+{
+    (void)state;
+    expect_seen_once(GET "A: b\r\nC: d\r\nUser-Agent: a test that takes its time\r\n"
+                         "Content-Length: 50\r\n\r\n",
+                     "01234567890123456789012345678901234567890123456789");
+    expect_seen_once(GET "A: b\r\nTransfer-Encoding: chunked\r\n\r\n",
+                     "1\r\na\r\n1\r\nb\r\na;c=d\r\n0123456789\r\n0\r\nE: f\r\nG: h\r\n\r\n");
+}
+
 /* At a limit and one byte beyond; not at every length, for these are long. */
 static enum http_verdict parse_long(const char *before, size_t count, const char *after,
                                     struct http_request *request)
@@ -329,7 +409,7 @@ static enum http_verdict parse_long(const char *before, size_t count, const char
     memset(buffer_reserve(&text, count), 'a', count);
     text.size += count;
     buffer_append_text(&text, after);
-    enum http_verdict verdict = http_parse(buffer_bytes(&text), request);
+    enum http_verdict verdict = http_parse(buffer_bytes(&text), &(struct http_seen){0}, request);
     buffer_fini(&text);
     return verdict;
 }
@@ -380,11 +460,13 @@ int main(void)
         cmocka_unit_test(test_a_host_is_a_host),
         cmocka_unit_test(test_a_refusal_says_why),
         cmocka_unit_test(test_lengths_that_could_be_read_in_two_ways_are_400),
+        cmocka_unit_test(test_white_space_around_a_value_means_nothing),
         cmocka_unit_test(test_unknown_codings_are_501),
         cmocka_unit_test(test_a_small_body_is_part_of_the_request),
         cmocka_unit_test(test_malformed_chunks_are_400),
         cmocka_unit_test(test_an_expectation_is_answered_at_once),
         cmocka_unit_test(test_who_keeps_the_connection),
+        cmocka_unit_test(test_what_was_in_order_is_not_read_again),
         cmocka_unit_test(test_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

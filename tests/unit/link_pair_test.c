@@ -17,7 +17,8 @@
 
 #include <cmocka.h>
 
-#define MOST_ASKS 40000
+#define MOST_ASKS 40000 /* of a pair that takes all credit */
+#define SCHEDULE  2048  /* of a schedule: a few in each of its steps */
 #define PEER      77
 
 struct held_ask {
@@ -33,14 +34,14 @@ struct pair {
     struct fake_wire to_server, to_asker;
 
     /* The stage that asks: what it took and was answered, by token. */
-    uint32_t asks;
-    unsigned char answers[MOST_ASKS];
-    enum status statuses[MOST_ASKS];
+    uint32_t asks, most_asks;
+    unsigned char *answers;
+    enum status *statuses;
     uint32_t opened, lost;
 
     /* The stage that serves. */
     bool answers_at_once;
-    struct held_ask held[MOST_ASKS];
+    struct held_ask *held;
     uint32_t held_count;
     struct value *large;
 };
@@ -106,7 +107,7 @@ static void on_ask(void *owner, const struct return_address *from, const struct 
 {
     struct pair *pair = owner;
     assert_true(asked->deadline >= pair->now);
-    assert_true(pair->held_count < MOST_ASKS);
+    assert_true(pair->held_count < pair->most_asks);
     struct held_ask *held = &pair->held[pair->held_count++];
     assert_int_equal(asked->key.size, sizeof held->key);
     held->from = *from;
@@ -148,9 +149,14 @@ static void start_server(struct pair *pair)
     pair->held_count = 0;
 }
 
-static struct pair *pair_create(uint64_t seed, bool heartbeat)
+/* No larger than it must be: an instrumented allocation costs as much as it is large. */
+static struct pair *pair_create_for(uint32_t most_asks, uint64_t seed, bool heartbeat)
 {
     struct pair *pair = memory_alloc(1, sizeof *pair);
+    pair->most_asks = most_asks;
+    pair->answers = memory_alloc(most_asks, sizeof *pair->answers);
+    pair->statuses = memory_alloc(most_asks, sizeof *pair->statuses);
+    pair->held = memory_alloc(most_asks, sizeof *pair->held);
     pair->seed = seed * UINT64_C(0x9E3779B97F4A7C15) | 1;
     pair->now = 1000 * SECOND;
     pair->large = value_create(VALUE_BY_REFERENCE);
@@ -165,6 +171,11 @@ static struct pair *pair_create(uint64_t seed, bool heartbeat)
     return pair;
 }
 
+static struct pair *pair_create(uint64_t seed, bool heartbeat)
+{
+    return pair_create_for(MOST_ASKS, seed, heartbeat);
+}
+
 static void pair_destroy(struct pair *pair)
 {
     link_asker_destroy(&pair->asker);
@@ -173,6 +184,9 @@ static void pair_destroy(struct pair *pair)
     fake_wire_fini(&pair->to_asker);
     assert_int_equal(atomic_load(&pair->large->references), 1); /* none is kept, none given twice */
     value_release(&pair->large);
+    free(pair->answers);
+    free(pair->statuses);
+    free(pair->held);
     free(pair);
 }
 
@@ -467,7 +481,7 @@ static void break_something(struct pair *pair)
 
 static void step(struct pair *pair, unsigned faults)
 {
-    for (uint64_t n = next_random(pair) % 8; n > 0 && pair->asks + 1 < MOST_ASKS; n--)
+    for (uint64_t n = next_random(pair) % 8; n > 0 && pair->asks + 1 < pair->most_asks; n--)
         ask(pair);
     if (chance(pair, 60))
         flush_asker(pair);
@@ -503,7 +517,7 @@ static void settle(struct pair *pair)
 
 static void run_schedule(uint64_t seed, unsigned faults, bool heartbeat)
 {
-    struct pair *pair = pair_create(seed, heartbeat);
+    struct pair *pair = pair_create_for(SCHEDULE, seed, heartbeat);
     for (int i = 0; i < 200; i++)
         step(pair, faults);
     settle(pair);

@@ -26,11 +26,23 @@ static void test_what_was_left_out_has_no_text(void **state)
     assert_int_equal(settings_number(&settings, "connections"), 2);
 }
 
+static void test_a_default_is_known_as_such(void **state)
+{
+    struct setting_value values[] = {{cache_kind.settings[0].preset, 1}, {"1B", 1}, {NULL, 0}};
+    const struct settings settings = {.kind = &cache_kind, .values = values};
+
+    (void)state;
+    assert_true(settings_is_preset(&settings, cache_kind.settings[0].name));
+    assert_false(settings_is_preset(&settings, cache_kind.settings[1].name));
+    assert_false(settings_is_preset(&settings, cache_kind.settings[2].name));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values_are_found_by_name),
         cmocka_unit_test(test_what_was_left_out_has_no_text),
+        cmocka_unit_test(test_a_default_is_known_as_such),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

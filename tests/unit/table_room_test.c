@@ -80,6 +80,41 @@ static void test_a_value_beyond_max_bytes_evicts_nothing(void **state)
     table_destroy(&table);
 }
 
+/* Stores values of fewer and fewer bytes until one can be stored, and fails where one that cannot
+ * has pushed others out. Returns its size. */
+static size_t store_largest(struct table *table, const char *data, size_t max_bytes)
+{
+    size_t size = max_bytes;
+    while (!store_bytes(table, bytes_of_text("huge"), (struct bytes){data, size}, START + SECOND,
+                        START)) {
+        assert_true(holds(table, "a", "1", START));
+        size -= 8;
+    }
+    assert_true(lacks(table, "a", START));
+    return size;
+}
+
+/* To the byte: what is refused pushes nobody out, and what is not fills the table. */
+static void test_the_largest_value_that_fits(void **state)
+{
+    (void)state;
+    size_t max_bytes = 1 << 20;
+    struct table *table = new_table(1000, max_bytes, 60 * SECOND);
+    char *data = calloc(1, max_bytes), text[16];
+    store(table, "a", "1", START + SECOND, START);
+    size_t largest = store_largest(table, data, max_bytes);
+    assert_in_range(table_bytes(table), max_bytes - 8, max_bytes);
+    /* The overhead of the values that make room goes with them. */
+    for (int i = 0; i < 500; i++)
+        store_bytes(table, bytes_of_text(number_key(text, i)), (struct bytes){data, 1500},
+                    START + SECOND, START);
+    store(table, "a", "1", START + SECOND, START);
+    assert_in_range(store_largest(table, data, max_bytes), largest - 4096, largest);
+    assert_in_range(table_bytes(table), max_bytes - 8, max_bytes);
+    free(data);
+    table_destroy(&table);
+}
+
 static void test_a_value_counts_until_its_last_reference_goes(void **state)
 {
     (void)state;
@@ -222,6 +257,7 @@ int main(void)
         cmocka_unit_test(test_expired_entries_go_before_any_that_lives),
         cmocka_unit_test(test_max_bytes_bounds_everything),
         cmocka_unit_test(test_a_value_beyond_max_bytes_evicts_nothing),
+        cmocka_unit_test(test_the_largest_value_that_fits),
         cmocka_unit_test(test_a_value_counts_until_its_last_reference_goes),
         cmocka_unit_test(test_bytes_that_others_hold_empty_no_table),
         cmocka_unit_test(test_entries_that_others_hold_empty_no_table),

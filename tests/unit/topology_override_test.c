@@ -220,6 +220,30 @@ static void test_a_flag_for_a_stage_of_another_process_does_nothing(void **state
     topology_destroy(&topology);
 }
 
+/* One set of variables does for all processes: no second front end appears, but each gets an admin
+ * stage of its own. */
+static void test_a_flag_adds_no_front_end_that_another_process_has(void **state)
+{
+    struct topology_draft *draft =
+        parse("stages:\n"
+              "  resp: {kind: resp-frontend, listen: '127.0.0.1:1', asks: cache}\n"
+              "  ops: {kind: admin, listen: '127.0.0.1:2'}\n"
+              "  cache: {kind: cache, serves: 'ipc:///c', asks: redis}\n" REDIS "processes:\n"
+              "  left: {reactors: [[resp, ops]]}\n"
+              "  right: {reactors: [[cache, redis]]}\n");
+    struct error error;
+
+    (void)state;
+    assert_true(topology_choose(draft, "right", "--process", &error));
+    override(draft, "resp-frontend", "listen", "127.0.0.1:3");
+    override(draft, "admin", "listen", "127.0.0.1:4");
+    struct topology *topology = check(draft);
+    assert_int_equal(topology->stage_count, 5);
+    assert_string_equal(topology->stages[0].listen, "127.0.0.1:1");
+    assert_string_equal(topology->stages[4].listen, "127.0.0.1:4");
+    topology_destroy(&topology);
+}
+
 static void test_which_process_must_be_said(void **state)
 {
     struct topology_draft *draft = parse(TWO_PROCESSES);
@@ -253,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_a_stage_to_be_added_finds_its_name_taken),
         cmocka_unit_test(test_a_flag_is_about_the_stages_of_the_chosen_process),
         cmocka_unit_test(test_a_flag_for_a_stage_of_another_process_does_nothing),
+        cmocka_unit_test(test_a_flag_adds_no_front_end_that_another_process_has),
         cmocka_unit_test(test_which_process_must_be_said),
     };
 
