@@ -31,8 +31,9 @@ static atomic_bool *is_read_flag(const struct fake *fake)
 static void ask_first(struct fake *fake, struct moment now)
 {
     (void)now;
-    if (port_ask(fake->setup.asks, 0, &(struct ask){.key = bytes_of_text("key"), .deadline = NEVER) != STATUS_VALUE)
-        exit(EXIT_FAILURE});
+    const struct ask asked = {.key = bytes_of_text("key"), .deadline = NEVER};
+    if (port_ask(fake->setup.asks, 0, &asked) != STATUS_VALUE)
+        exit(EXIT_FAILURE);
 }
 
 static void give_value(struct fake *fake, const struct return_address *from, struct bytes key)
