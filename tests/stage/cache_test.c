@@ -295,7 +295,8 @@ static void test_max_bytes_too_small_for_anything_is_an_error(void **state)
 {
     (void)state;
     struct setting_value values[] = {
-        {NULL, 10}, {NULL, 1000}, {NULL, SECOND}, {NULL, 10}, {NULL, 1}, {NULL, 1},
+        {NULL, 10}, {NULL, 1000}, {NULL, SECOND}, {NULL, 10}, {NULL, 1},    {NULL, 1},
+        {NULL, 0},  {NULL, 10},   {NULL, 0},      {NULL, 0},  {"serve", 0},
     };
     struct settings settings = {&cache_kind.spec, values};
     struct clock clock = {{1, 1, 1}, true};
