@@ -290,6 +290,29 @@ size_t cache_stage_answers_before(const struct cache_stage *stage, size_t index)
     return stage->announced[index].answers;
 }
 
+/* ---- both ---- */
+
+void cache_stage_fill(struct cache_stage *stage, const char *key, const char *value)
+{
+    size_t fetch = cache_stage_fetches(stage);
+
+    cache_stage_ask(stage, 0, key);
+    assert_int_equal(cache_stage_fetches(stage), fetch + 1);
+    cache_stage_reply_text(stage, fetch, value);
+    assert_true(cache_stage_got(stage, 0, value));
+}
+
+bool cache_stage_is_hit(struct cache_stage *stage, const char *key)
+{
+    size_t fetches = cache_stage_fetches(stage);
+
+    cache_stage_ask(stage, 1, key);
+    if (cache_stage_fetches(stage) == fetches)
+        return cache_stage_answer(stage, 1) != NULL;
+    cache_stage_reply_status(stage, fetches, STATUS_AWAY);
+    return false;
+}
+
 /* ---- beside ---- */
 
 int64_t cache_stage_metric(struct cache_stage *stage, const char *name)

@@ -80,6 +80,14 @@ void cache_stage_reply_status(struct cache_stage *stage, size_t fetch, enum stat
 /* What the ask port says to the next fetches: STATUS_VALUE takes them. */
 void cache_stage_refuse(struct cache_stage *stage, enum status status);
 
+/* ---- both ---- */
+
+/* Has `key`, which is not held, fetched and stored; asked for by 0. */
+void cache_stage_fill(struct cache_stage *stage, const char *key, const char *value);
+
+/* Is `key`, asked for by 1, answered without a fetch? Otherwise that finds the origin away. */
+bool cache_stage_is_hit(struct cache_stage *stage, const char *key);
+
 /* ---- beside ---- */
 
 int64_t cache_stage_metric(struct cache_stage *stage, const char *name);
