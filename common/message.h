@@ -95,6 +95,12 @@ static inline struct bytes answer_bytes(const struct answer *answer)
     return answer->value ? answer->value->bytes : answer->bytes;
 }
 
+/* Whether it says what Redis holds, be that a value or nothing: what may be kept. */
+static inline bool answer_is_known(const struct answer *answer)
+{
+    return answer->status == STATUS_VALUE || answer->status == STATUS_NONE;
+}
+
 enum record_kind {
     RECORD_HELLO = 1,
     RECORD_WELCOME = 2,

@@ -1,40 +1,33 @@
-/* The stage. It owns the table and the flights; only its reactor's thread touches it.
+/* The stage. It owns the store and the flights; only its reactor's thread touches it.
  *
  *                    on_ask                   on_answer
  *     towards the      |      hit                 |           towards the
- *     client      <--- table ----.                |           origin
+ *     client      <--- store ----.                |           origin
  *                      | miss     \               |
  *                      v           \              v
  *                   flights ----- port_ask -----------------> . . .
  *                      ^                          |
- *                      '---- everyone who waits <-'---> table (a VALUE that fits)
- */
+ *                      '---- everyone who waits <-'---> store (if the flight is clean)
+ *
+ * A flight departs before its value is read. So the notice of a later change finds either what is
+ * stored, and removes it, or the flight, and makes it dirty; and in the same step it is passed on,
+ * so that the same holds for whoever asks this cache. */
 #include "stages/cache/cache.h"
 
 #include "common/memory.h"
-#include "common/text.h"
-#include "stages/cache/flights.h"
-#include "stages/cache/table.h"
+#include "stages/cache/cache_inner.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 
-#define EXPIRE_MOST  256    /* entries removed in a turn, beyond those whose room is needed */
 #define EXPIRE_EVERY SECOND /* how long an expired entry may lie about in a stage at rest */
+#define PROVE_PARTS  8      /* proofs asked for in a max_staleness */
 
-struct cache {
-    struct ask_port *asks;
-    struct serve_port *serves;
-    struct table *table;
-    struct flights *flights;
-    unsigned char hash_key[crypto_shorthash_KEYBYTES]; /* random: chosen keys cannot collide */
-    int64_t expiry;                                    /* ns */
-    size_t max_value_size;                             /* bytes */
-    size_t capacity, max_bytes;
-    struct {
-        uint64_t hits, misses, coalesced, refused, uncached, late_answers;
-    } counters;
-};
+static bool check_on_disconnect(const char *text, struct error *error)
+{
+    if (strcmp(text, "serve") == 0 || strcmp(text, "expire") == 0)
+        return true;
+    return error_set(error, "\"%s\" is neither serve nor expire", text);
+}
 
 /* All limits are for the stage as a whole: sharding it changes neither what it holds nor what it
  * asks of the origin. */
@@ -45,6 +38,14 @@ static const struct setting_spec settings[] = {
     {.name = "max_value_size", .type = SETTING_SIZE, .preset = "1MiB"},
     {.name = "max_fetches", .type = SETTING_COUNT, .preset = "512", .is_divided = true},
     {.name = "max_waiting", .type = SETTING_COUNT, .preset = "10000", .is_divided = true},
+    {.name = "negative_expiry", .type = SETTING_DURATION},
+    {.name = "negative_capacity", .type = SETTING_COUNT, .preset = "10000", .is_divided = true},
+    {.name = "stale_while_revalidate", .type = SETTING_DURATION},
+    {.name = "stale_if_error", .type = SETTING_DURATION},
+    {.name = "on_disconnect",
+     .type = SETTING_TEXT,
+     .preset = "serve",
+     .check = check_on_disconnect},
     {0},
 };
 
@@ -56,7 +57,7 @@ static void destroy(void **stage)
     if (!cache)
         return;
     flights_destroy(&cache->flights);
-    table_destroy(&cache->table);
+    store_fini(&cache->store);
     free(cache);
 }
 
@@ -64,8 +65,6 @@ static void *create(const struct stage_setup *setup, struct error *error)
 {
     const struct settings *given = setup->settings;
     struct moment now = clock_read(setup->clock);
-    size_t needed = 0;
-    char text[24];
 
     if (sodium_init() < 0) {
         error_set(error, "%s: the system gives no random numbers", setup->name);
@@ -74,37 +73,74 @@ static void *create(const struct stage_setup *setup, struct error *error)
     struct cache *cache = memory_alloc(1, sizeof *cache);
     cache->asks = setup->asks;
     cache->serves = setup->serves;
-    cache->capacity = (size_t)settings_number(given, "capacity");
-    cache->max_bytes = (size_t)settings_number(given, "max_bytes");
-    cache->expiry = settings_number(given, "expiry");
-    cache->max_value_size = (size_t)settings_number(given, "max_value_size");
     cache->flights = flights_create((size_t)settings_number(given, "max_fetches"),
                                     (size_t)settings_number(given, "max_waiting"), now.mono);
     randombytes_buf(cache->hash_key, sizeof cache->hash_key);
-    struct table_limits limits = {cache->capacity, cache->max_bytes, cache->expiry};
-    cache->table = table_create(&limits, now.boot, &needed);
-    if (cache->table)
-        return cache;
-    error_set(error, "%s: max_bytes is too small: a cache that can hold anything takes %s",
-              setup->name, text_format_size((int64_t)needed, text));
-    destroy((void **)&cache);
-    return NULL;
+    if (!store_init(&cache->store, setup, now.boot, error))
+        destroy((void **)&cache);
+    else if (cache->store.freshness.is_on)
+        port_watch(cache->asks, cache->store.freshness.max_staleness / PROVE_PARTS);
+    return cache;
+}
+
+static uint32_t hash_of(const struct cache *cache, struct bytes key)
+{
+    unsigned char digest[crypto_shorthash_BYTES];
+    uint32_t hash;
+
+    crypto_shorthash(digest, (const unsigned char *)key.data, key.size, cache->hash_key);
+    memcpy(&hash, digest, sizeof hash);
+    return hash;
 }
 
 /* ---- answering ---- */
 
-static void answer_status(struct cache *cache, const struct return_address *to, enum status status)
+/* Of what is answered from memory: it came no further. */
+#define NO_TRAIL ((struct bytes){0})
+
+/* With a value or its absence, and one more hop behind the trail that it came with. */
+static void answer_known(struct cache *cache, const struct return_address *to,
+                         struct answer *answer, struct bytes trail, const struct hop *hop)
 {
-    port_answer(cache->serves, to, &(struct answer){.status = status});
+    char room[TRAIL_MOST * TRAIL_HOP];
+
+    answer->trail = trail_add(room, trail, hop);
+    port_answer(cache->serves, to, answer);
+    answer->trail = trail;
+}
+
+/* What could not be fetched may be answered with what is past its time; unless the asker has said
+ * that this will not do, or Redis that the key is no string any more. */
+static void answer_failure(struct cache *cache, struct moment now, uint32_t hash, struct bytes key,
+                           const struct asker *asker, enum status status)
+{
+    struct found found;
+    struct hop hop;
+
+    if (status != STATUS_WRONG_TYPE && asker->flags == 0 &&
+        store_look_up_on_error(&cache->store, now, hash, key, &found, &hop)) {
+        cache->counters.stale++;
+        answer_known(cache, &asker->from, &found.answer, NO_TRAIL, &hop);
+    } else {
+        port_answer(cache->serves, &asker->from, &(struct answer){.status = status});
+    }
 }
 
 /* Answers everyone who waits for the flight, and ends it. */
-static void settle(struct cache *cache, struct flight *flight, const struct answer *answer)
+static void settle(struct cache *cache, struct moment now, struct flight *flight,
+                   struct answer *answer, bool is_stored)
 {
-    struct return_address to;
+    const struct bytes trail = answer->trail;
+    struct asker asker;
 
-    while (flights_leave(cache->flights, flight, &to))
-        port_answer(cache->serves, &to, answer);
+    while (flights_leave(cache->flights, flight, &asker)) {
+        asker.hop.is_stored = is_stored;
+        if (answer_is_known(answer))
+            answer_known(cache, &asker.from, answer, trail, &asker.hop);
+        else
+            answer_failure(cache, now, flight_hash(flight), flight_key(flight), &asker,
+                           answer->status);
+    }
     flights_end(cache->flights, &flight);
 }
 
@@ -114,36 +150,59 @@ static void start_fetches(struct cache *cache, struct moment now)
 {
     struct flight *flight;
 
-    while (flights_may_fetch(cache->flights) && (flight = flights_next(cache->flights))) {
+    while ((flight = flights_next(cache->flights)) != NULL) {
         uint64_t token = flights_depart(cache->flights, flight, now);
-        const struct ask ask = {.key = flight_key(flight), .deadline = flight_deadline(flight)};
+        const struct ask ask = {.key = flight_key(flight),
+                                .deadline = flight_deadline(flight),
+                                .flags = flight_flags(flight)};
         enum status status = port_ask(cache->asks, token, &ask);
         if (status != STATUS_VALUE)
-            settle(cache, flight, &(struct answer){.status = status});
+            settle(cache, now, flight, &(struct answer){.status = status}, false);
     }
 }
 
-static void on_miss(struct cache *cache, struct moment now, const struct return_address *from,
-                    uint32_t hash, const struct ask *ask)
+static struct flight *find_flight(const struct cache *cache, struct moment now, uint32_t hash,
+                                  struct bytes key, unsigned flags)
 {
-    struct flight *flight = flights_find(cache->flights, hash, ask->key);
-    bool must_wait = flight || !flights_may_fetch(cache->flights);
+    return flights_find(cache->flights, hash, key, flags,
+                        store_joinable_since(&cache->store, now, key));
+}
+
+/* The asker joins a flight of the key, or begins one. */
+static void on_miss(struct cache *cache, struct moment now, uint32_t hash, struct bytes key,
+                    struct asker *asker)
+{
+    struct flight *flight = find_flight(cache, now, hash, key, asker->flags);
+    bool must_wait = flight || !flights_may_depart(cache->flights, hash, key);
 
     cache->counters.misses++;
-    if (ask->deadline <= now.mono) {
-        answer_status(cache, from, STATUS_WAITED_TOO_LONG);
+    if (asker->deadline <= now.mono) {
+        answer_failure(cache, now, hash, key, asker, STATUS_WAITED_TOO_LONG);
         return;
     }
     if (must_wait && !flights_may_wait(cache->flights)) {
         cache->counters.refused++;
-        answer_status(cache, from, STATUS_BUSY);
+        answer_failure(cache, now, hash, key, asker, STATUS_BUSY);
         return;
     }
-    if (flight)
+    if (flight) {
         cache->counters.coalesced++;
-    else
-        flight = flights_begin(cache->flights, hash, ask->key);
-    flights_join(cache->flights, flight, from, ask->deadline);
+        asker->hop.outcome = HOP_COLLAPSED;
+    } else {
+        flight = flights_begin(cache->flights, hash, key, asker->flags, asker->deadline);
+    }
+    flights_join(cache->flights, flight, asker);
+    start_fetches(cache, now);
+}
+
+/* Begins a flight for which nobody waits, within the time of the ask that found the key past its
+ * own; unless one is under way, or has no room: the next such ask tries again. */
+static void renew(struct cache *cache, struct moment now, uint32_t hash, const struct ask *ask)
+{
+    if (ask->deadline <= now.mono || find_flight(cache, now, hash, ask->key, 0) ||
+        !flights_may_depart(cache->flights, hash, ask->key))
+        return;
+    flights_begin(cache->flights, hash, ask->key, ASK_RENEW, ask->deadline);
     start_fetches(cache, now);
 }
 
@@ -151,51 +210,27 @@ static void on_ask(void *stage, struct moment now, const struct return_address *
                    const struct ask *ask)
 {
     struct cache *cache = stage;
-    unsigned char digest[crypto_shorthash_BYTES];
-    struct answer answer;
-    uint32_t hash;
+    uint32_t hash = hash_of(cache, ask->key);
+    struct found found;
+    struct hop hop;
+    enum lookup lookup = store_look_up(&cache->store, now, hash, ask, &found, &hop);
 
-    crypto_shorthash(digest, (const unsigned char *)ask->key.data, ask->key.size, cache->hash_key);
-    memcpy(&hash, digest, sizeof hash);
-    if (table_find(cache->table, hash, ask->key, now.boot, &answer)) {
-        cache->counters.hits++;
-        port_answer(cache->serves, from, &answer);
-    } else {
-        on_miss(cache, now, from, hash, ask);
+    if (lookup == LOOKUP_MISS) {
+        struct asker asker = {*from, ask->deadline, ask->flags, hop};
+        on_miss(cache, now, hash, ask->key, &asker);
+        return;
+    }
+    cache->counters.hits++;
+    cache->counters.negative_hits += found.answer.status == STATUS_NONE;
+    cache->counters.unverified += lookup == LOOKUP_HIT && hop.is_announced && !hop.is_verified;
+    answer_known(cache, from, &found.answer, NO_TRAIL, &hop);
+    if (lookup == LOOKUP_STALE) {
+        cache->counters.stale++;
+        renew(cache, now, hash, ask);
     }
 }
 
-/* ---- being answered ---- */
-
-/* A value's life here ends with the shorter of what this cache and what the origin allows, both
- * counted from when it was asked for: it was read after that. */
-static int64_t expires_at(const struct cache *cache, const struct flight *flight,
-                          const struct answer *answer)
-{
-    int64_t life = cache->expiry;
-
-    if (answer->life_ms != MESSAGE_LIFE_UNBOUNDED)
-        life = clock_earlier(life, answer->life_ms * MILLISECOND);
-    return flight_departed(flight) + life;
-}
-
-/* Stores the value where that is possible, and makes `answer` what is to be answered. */
-static void keep(struct cache *cache, const struct flight *flight, struct moment now,
-                 struct answer *answer)
-{
-    int64_t expires = expires_at(cache, flight, answer);
-    int64_t life_ms = (expires - now.boot) / MILLISECOND;
-    bool is_small = answer_bytes(answer).size <= cache->max_value_size;
-
-    answer->life_ms = life_ms <= 0                       ? 0
-                      : life_ms < MESSAGE_LIFE_UNBOUNDED ? (uint32_t)life_ms
-                                                         : MESSAGE_LIFE_UNBOUNDED - 1;
-    if (life_ms <= 0)
-        return;
-    if (!is_small || !table_store(cache->table, flight_hash(flight), flight_key(flight), answer,
-                                  expires, now.boot))
-        cache->counters.uncached++;
-}
+/* ---- being answered, and told ---- */
 
 static void on_answer(void *stage, struct moment now, uint64_t token, const struct answer *answer)
 {
@@ -207,10 +242,27 @@ static void on_answer(void *stage, struct moment now, uint64_t token, const stru
         cache->counters.late_answers++;
         return;
     }
-    if (answer->status == STATUS_VALUE)
-        keep(cache, flight, now, &passed_on);
-    settle(cache, flight, &passed_on);
+    bool is_clean = flights_is_clean(cache->flights, flight);
+    bool is_stored = store_take(&cache->store, now, flight_hash(flight), flight_key(flight),
+                                flight_departed(flight), is_clean, &passed_on);
+    cache->counters.dirty += !is_clean && answer_is_known(answer);
+    settle(cache, now, flight, &passed_on, is_stored);
     start_fetches(cache, now);
+}
+
+static void on_notice(void *stage, struct moment now, const struct notice *notice)
+{
+    struct cache *cache = stage;
+    uint32_t hash = notice->kind == NOTICE_KEY ? hash_of(cache, notice->key) : 0;
+
+    if (!store_heed(&cache->store, now.boot, notice, hash))
+        return;
+    if (notice->kind == NOTICE_KEY)
+        flights_spoil(cache->flights, hash, notice->key);
+    else if (notice->kind != NOTICE_PROVEN)
+        flights_spoil_all(cache->flights);
+    cache->counters.invalidations += notice->kind == NOTICE_KEY || notice->kind == NOTICE_ALL;
+    port_notify(cache->serves, notice);
 }
 
 /* ---- time ---- */
@@ -218,63 +270,21 @@ static void on_answer(void *stage, struct moment now, uint64_t token, const stru
 static int64_t on_turn(void *stage, struct moment now)
 {
     struct cache *cache = stage;
-    struct return_address to;
-    enum overdue where;
+    struct flight *flight;
+    struct asker asker;
 
-    while ((where = flights_overdue(cache->flights, now.mono, &to)) != OVERDUE_NONE)
-        answer_status(cache, &to,
-                      where == OVERDUE_QUEUED ? STATUS_WAITED_TOO_LONG : STATUS_TIMEOUT);
-    if (table_expire(cache->table, now.boot, EXPIRE_MOST))
+    while ((flight = flights_overdue(cache->flights, now.mono, &asker)) != NULL) {
+        answer_failure(cache, now, flight_hash(flight), flight_key(flight), &asker,
+                       flight_has_departed(flight) ? STATUS_TIMEOUT : STATUS_WAITED_TOO_LONG);
+        flights_drop_idle(cache->flights, &flight);
+    }
+    if (store_expire(&cache->store, now.boot))
         return now.mono;
     int64_t wake = flights_wake(cache->flights);
-    return table_entries(cache->table) > 0 ? clock_earlier(wake, now.mono + EXPIRE_EVERY) : wake;
+    return store_entries(&cache->store) > 0 ? clock_earlier(wake, now.mono + EXPIRE_EVERY) : wake;
 }
 
 /* ---- what others want to know ---- */
-
-static void measure(void *stage, struct moment now, struct metrics *metrics)
-{
-    struct cache *cache = stage;
-    const struct table_counters *table = table_counters(cache->table);
-    (void)now;
-
-    metrics_counter(metrics, "weir_cache_hits_total",
-                    "Lookups answered from memory; every lookup is a hit or a miss.", NULL,
-                    cache->counters.hits);
-    metrics_counter(metrics, "weir_cache_misses_total",
-                    "Lookups that memory could not answer, whatever became of them.", NULL,
-                    cache->counters.misses);
-    metrics_counter(metrics, "weir_cache_coalesced_total",
-                    "Misses that joined one for the same key under way or waiting.", NULL,
-                    cache->counters.coalesced);
-    metrics_counter(metrics, "weir_cache_refused_total",
-                    "Misses refused as busy, because max_waiting others waited.", NULL,
-                    cache->counters.refused);
-    metrics_counter(metrics, "weir_cache_uncached_total",
-                    "Values passed on but not stored: above max_value_size, or without room.", NULL,
-                    cache->counters.uncached);
-    metrics_counter(metrics, "weir_cache_late_answers_total",
-                    "Answers from towards the origin for which there was no fetch any more.", NULL,
-                    cache->counters.late_answers);
-    metrics_counter(metrics, "weir_cache_evictions_total",
-                    "Living entries removed because their room was needed.", NULL,
-                    table->evictions);
-    metrics_counter(metrics, "weir_cache_expirations_total",
-                    "Entries removed because their life had ended.", NULL, table->expirations);
-    metrics_gauge(metrics, "weir_cache_entries", "Entries held.", NULL,
-                  (int64_t)table_entries(cache->table));
-    metrics_gauge(metrics, "weir_cache_capacity_entries", "Entries that may be held.", NULL,
-                  (int64_t)cache->capacity);
-    metrics_gauge(metrics, "weir_cache_bytes",
-                  "Memory of the table and its values, those still being sent included.", NULL,
-                  (int64_t)table_bytes(cache->table));
-    metrics_gauge(metrics, "weir_cache_max_bytes", "Memory that may be taken.", NULL,
-                  (int64_t)cache->max_bytes);
-    metrics_gauge(metrics, "weir_cache_fetches", "Fetches under way towards the origin.", NULL,
-                  (int64_t)flights_fetching(cache->flights));
-    metrics_gauge(metrics, "weir_cache_waiting", "Misses waiting without a fetch of their own.",
-                  NULL, (int64_t)flights_waiting(cache->flights));
-}
 
 static const char *unready(void *stage, struct moment now)
 {
@@ -291,15 +301,14 @@ static bool is_drained(void *stage)
     return !flights_are_awaited(cache->flights);
 }
 
-/* No invalidation is configured here, so NOTICE_LOST is ignored: the promise is the expiry, and
- * hits outlive any peer. */
 const struct stage_kind cache_kind = {
     .spec = {.name = "cache", .settings = settings, .serves = true, .asks = true},
     .create = create,
     .on_ask = on_ask,
     .on_answer = on_answer,
+    .on_notice = on_notice,
     .on_turn = on_turn,
-    .measure = measure,
+    .measure = cache_measure,
     .unready = unready,
     .is_drained = is_drained,
     .destroy = destroy,

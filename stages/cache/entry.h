@@ -1,4 +1,4 @@
-/* An entry as it lies in its slot: 38 bytes, then the key, then the value.
+/* An entry as it lies in its slot: 46 bytes, then the key, then the value.
  *
  * Everything that names another entry is a handle (stages/cache/pages.h) of 32 bits. A key above
  * ENTRY_KEY_INLINE or a value above ENTRY_VALUE_INLINE does not lie in the entry but outside, as a
@@ -8,6 +8,7 @@
 
 #include "common/bytes.h"
 #include "common/value.h"
+#include "stages/cache/epochs.h"
 #include "stages/cache/pages.h"
 
 #include <stdbool.h>
@@ -15,9 +16,10 @@
 #include <stdint.h>
 #include <string.h>
 
-#define ENTRY_KEY_INLINE   512 /* bytes, at most */
-#define ENTRY_VALUE_INLINE 1024
-#define ENTRY_OUTSIDE      UINT16_MAX /* as a size: the place holds a struct value's address */
+#define ENTRY_KEY_INLINE    512 /* bytes, at most */
+#define ENTRY_VALUE_INLINE  1024
+#define ENTRY_KEY_OUTSIDE   1023 /* as a size: the place holds a struct value's address */
+#define ENTRY_VALUE_OUTSIDE 2047
 
 /* The two lists every entry is in. */
 enum entry_list {
@@ -38,10 +40,13 @@ struct entry {
     uint32_t chain;       /* the next one in the same bucket; 0: none */
     uint32_t expires_low; /* ms */
     uint32_t read_low;    /* ms: when the value was read from Redis, which may be before 0 */
+    uint32_t tag_low;     /* the entity tag, in halves so that nothing is aligned to 8 */
+    uint32_t tag_high;
+    uint32_t key_size : 10; /* bytes, or ENTRY_KEY_OUTSIDE */
+    uint32_t value_size : 11;
+    uint32_t epoch : EPOCH_BITS; /* in which it was stored: epochs.h */
     uint8_t expires_high;
     uint8_t read_high_and_level; /* level: of the expiry wheel */
-    uint16_t key_size;           /* bytes, or ENTRY_OUTSIDE */
-    uint16_t value_size;
     char bytes[];
 };
 
@@ -79,10 +84,15 @@ static inline void entry_set_times(struct entry *entry, uint64_t read, uint64_t 
     entry->read_high_and_level = (uint8_t)((read >> 32 & 15) << 4 | level);
 }
 
-/* What a key or value takes in the entry. */
-static inline size_t entry_place(uint16_t size)
+static inline uint64_t entry_tag(const struct entry *entry)
 {
-    return size == ENTRY_OUTSIDE ? sizeof(struct value *) : size;
+    return (uint64_t)entry->tag_high << 32 | entry->tag_low;
+}
+
+static inline void entry_set_tag(struct entry *entry, uint64_t tag)
+{
+    entry->tag_low = (uint32_t)tag;
+    entry->tag_high = (uint32_t)(tag >> 32);
 }
 
 static inline struct value *entry_outside(const char *place)
@@ -95,14 +105,16 @@ static inline struct value *entry_outside(const char *place)
 
 static inline struct bytes entry_key(const struct entry *entry)
 {
-    if (entry->key_size == ENTRY_OUTSIDE)
+    if (entry->key_size == ENTRY_KEY_OUTSIDE)
         return entry_outside(entry->bytes)->bytes;
     return (struct bytes){entry->bytes, entry->key_size};
 }
 
-static inline const char *entry_value_place(const struct entry *entry)
+static inline char *entry_value_place(struct entry *entry)
 {
-    return entry->bytes + entry_place(entry->key_size);
+    bool is_outside = entry->key_size == ENTRY_KEY_OUTSIDE;
+
+    return entry->bytes + (is_outside ? sizeof(struct value *) : entry->key_size);
 }
 
 #endif

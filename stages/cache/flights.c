@@ -3,6 +3,7 @@
 #include "common/check.h"
 #include "common/memory.h"
 #include "common/wheel.h"
+#include "stages/cache/seats.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,40 +14,34 @@ struct waiter {
     struct wheel_timer timer; /* first: a timer that expires is its waiter */
     struct flight *flight;
     struct waiter *next, **link; /* among those of its flight, in the order they came */
-    struct return_address from;
+    struct asker asker;
 };
 
 struct flight {
     struct flight *chain;                    /* in its bucket */
-    struct flight *queue_next, **queue_link; /* in the queue; link is NULL when it has departed */
+    struct flight *queue_next, **queue_link; /* in the queue; link is NULL when it is not */
     struct waiter *first, **last;            /* who waits; `last` is the link behind the last one */
     int64_t deadline;                        /* mono ns */
     int64_t departed;                        /* boot ns */
+    uint64_t spoilings; /* once departed: how often all had become dirty until then */
     uint32_t hash;
-    uint32_t seat; /* once departed */
+    uint32_t seat; /* once departed, else NO_SEAT */
+    uint8_t flags;
+    bool is_dirty;
     size_t key_size;
     char key[];
 };
-
-/* What a token names: a seat, and which of those that sat on it. */
-struct seat {
-    struct flight *flight; /* NULL: free */
-    uint32_t generation;
-    uint32_t next_free;
-};
-
-#define NO_SEAT UINT32_MAX
 
 struct flights {
     size_t max_fetches, max_waiting;
     struct flight **buckets;
     uint32_t bucket_mask;
     struct flight *queue, **queue_last;
-    struct seat *seats; /* grows up to max_fetches */
-    uint32_t seat_count, free_seat;
-    size_t fetching; /* flights that have departed */
-    size_t attended; /* those of them for which somebody waits */
-    size_t waiters;  /* of all flights */
+    struct seats seats;
+    size_t fetching;    /* flights that have departed */
+    size_t attended;    /* those of them for which somebody waits */
+    size_t waiters;     /* of all flights */
+    uint64_t spoilings; /* how often all that had departed became dirty */
     struct wheel deadlines;
 };
 
@@ -62,7 +57,7 @@ struct flights *flights_create(size_t max_fetches, size_t max_waiting, int64_t n
     flights->buckets = memory_alloc(buckets, sizeof(struct flight *));
     flights->bucket_mask = buckets - 1;
     flights->queue_last = &flights->queue;
-    flights->free_seat = NO_SEAT;
+    seats_init(&flights->seats);
     wheel_init(&flights->deadlines, now);
     return flights;
 }
@@ -90,23 +85,61 @@ void flights_destroy(struct flights **flights)
             destroyed->buckets[i] = flight->chain;
             free_flight(flight);
         }
-    free(destroyed->seats);
+    seats_fini(&destroyed->seats);
     free(destroyed->buckets);
     free(destroyed);
 }
 
-struct flight *flights_find(const struct flights *flights, uint32_t hash, struct bytes key)
-{
-    struct flight *flight = flights->buckets[hash & flights->bucket_mask];
+/* ---- which flights there are ---- */
 
-    while (flight && !(flight->hash == hash && bytes_are_equal(flight_key(flight), key)))
-        flight = flight->chain;
+bool flight_has_departed(const struct flight *flight)
+{
+    return flight->seat != NO_SEAT;
+}
+
+static bool is_of(const struct flight *flight, uint32_t hash, struct bytes key)
+{
+    return flight->hash == hash && bytes_are_equal(flight_key(flight), key);
+}
+
+/* The first flight of the key in the chain, or NULL. */
+static struct flight *of_key(struct flight *chain, uint32_t hash, struct bytes key)
+{
+    while (chain && !is_of(chain, hash, key))
+        chain = chain->chain;
+    return chain;
+}
+
+static struct flight **bucket_of(const struct flights *flights, uint32_t hash)
+{
+    return &flights->buckets[hash & flights->bucket_mask];
+}
+
+bool flights_is_clean(const struct flights *flights, const struct flight *flight)
+{
+    return !flight->is_dirty && flight->spoilings == flights->spoilings;
+}
+
+struct flight *flights_find(const struct flights *flights, uint32_t hash, struct bytes key,
+                            unsigned flags, int64_t since)
+{
+    struct flight *flight = of_key(*bucket_of(flights, hash), hash, key);
+
+    while (flight && flight_has_departed(flight) &&
+           !(flights_is_clean(flights, flight) && (flags & ~flight->flags) == 0 &&
+             flight->departed >= since))
+        flight = of_key(flight->chain, hash, key);
     return flight;
 }
 
-bool flights_may_fetch(const struct flights *flights)
+static unsigned count_departed(const struct flights *flights, uint32_t hash, struct bytes key)
 {
-    return flights->fetching < flights->max_fetches;
+    struct flight *flight = of_key(*bucket_of(flights, hash), hash, key);
+    unsigned count = 0;
+
+    for (; flight; flight = of_key(flight->chain, hash, key))
+        count += flight_has_departed(flight);
+    return count;
 }
 
 bool flights_may_wait(const struct flights *flights)
@@ -114,50 +147,32 @@ bool flights_may_wait(const struct flights *flights)
     return flights_waiting(flights) < flights->max_waiting;
 }
 
-struct flight *flights_begin(struct flights *flights, uint32_t hash, struct bytes key)
+bool flights_may_depart(const struct flights *flights, uint32_t hash, struct bytes key)
 {
-    struct flight *flight = memory_alloc(1, sizeof *flight + key.size);
-    struct flight **bucket = &flights->buckets[hash & flights->bucket_mask];
+    return flights->fetching < flights->max_fetches &&
+           count_departed(flights, hash, key) < FLIGHTS_OF_A_KEY;
+}
 
-    CHECK(!flights_find(flights, hash, key));
-    flight->hash = hash;
-    flight->last = &flight->first;
-    flight->key_size = key.size;
-    if (key.size > 0)
-        memcpy(flight->key, key.data, key.size);
-    flight->chain = *bucket;
-    *bucket = flight;
+void flights_spoil(struct flights *flights, uint32_t hash, struct bytes key)
+{
+    struct flight *flight = of_key(*bucket_of(flights, hash), hash, key);
+
+    for (; flight; flight = of_key(flight->chain, hash, key))
+        flight->is_dirty |= flight_has_departed(flight);
+}
+
+void flights_spoil_all(struct flights *flights)
+{
+    flights->spoilings++;
+}
+
+/* ---- before they depart ---- */
+
+static void enter_queue(struct flights *flights, struct flight *flight)
+{
     flight->queue_link = flights->queue_last;
     *flights->queue_last = flight;
     flights->queue_last = &flight->queue_next;
-    return flight;
-}
-
-static bool is_queued(const struct flight *flight)
-{
-    return flight->queue_link != NULL;
-}
-
-void flights_join(struct flights *flights, struct flight *flight, const struct return_address *from,
-                  int64_t deadline)
-{
-    struct waiter *waiter = memory_alloc(1, sizeof *waiter);
-
-    waiter->flight = flight;
-    waiter->from = *from;
-    waiter->link = flight->last;
-    *flight->last = waiter;
-    flight->last = &waiter->next;
-    if (deadline > flight->deadline)
-        flight->deadline = deadline;
-    flights->waiters++;
-    flights->attended += !is_queued(flight) && flight->first == waiter;
-    wheel_start(&flights->deadlines, &waiter->timer, deadline);
-}
-
-struct flight *flights_next(const struct flights *flights)
-{
-    return flights->queue;
 }
 
 static void leave_queue(struct flights *flights, struct flight *flight)
@@ -167,53 +182,74 @@ static void leave_queue(struct flights *flights, struct flight *flight)
         flight->queue_next->queue_link = flight->queue_link;
     else
         flights->queue_last = flight->queue_link;
+    flight->queue_next = NULL;
     flight->queue_link = NULL;
 }
 
-static uint32_t take_seat(struct flights *flights, struct flight *flight)
+struct flight *flights_begin(struct flights *flights, uint32_t hash, struct bytes key,
+                             unsigned flags, int64_t deadline)
 {
-    uint32_t number = flights->free_seat;
+    struct flight *flight = memory_alloc(1, sizeof *flight + key.size);
+    struct flight **bucket = bucket_of(flights, hash);
+    unsigned departed = count_departed(flights, hash, key);
 
-    if (number == NO_SEAT) {
-        uint32_t count = flights->seat_count ? 2 * flights->seat_count : 16;
-        flights->seats = memory_resize(flights->seats, count, sizeof *flights->seats);
-        for (number = flights->seat_count; number < count; number++)
-            flights->seats[number] = (struct seat){.next_free = number + 1};
-        flights->seats[count - 1].next_free = NO_SEAT;
-        number = flights->seat_count;
-        flights->seat_count = count;
-    }
-    flights->free_seat = flights->seats[number].next_free;
-    flights->seats[number].flight = flight;
-    return number;
+    flights_spoil(flights, hash, key);
+    CHECK(!flights_find(flights, hash, key, 0, INT64_MIN));
+    flight->hash = hash;
+    flight->seat = NO_SEAT;
+    flight->flags = (uint8_t)flags;
+    flight->deadline = deadline;
+    flight->last = &flight->first;
+    flight->key_size = key.size;
+    if (key.size > 0)
+        memcpy(flight->key, key.data, key.size);
+    flight->chain = *bucket;
+    *bucket = flight;
+    if (departed < FLIGHTS_OF_A_KEY)
+        enter_queue(flights, flight);
+    return flight;
 }
 
-static void leave_seat(struct flights *flights, uint32_t number)
+void flights_join(struct flights *flights, struct flight *flight, const struct asker *asker)
 {
-    struct seat *seat = &flights->seats[number];
+    struct waiter *waiter = memory_alloc(1, sizeof *waiter);
 
-    *seat = (struct seat){.generation = seat->generation + 1, .next_free = flights->free_seat};
-    flights->free_seat = number;
+    waiter->flight = flight;
+    waiter->asker = *asker;
+    waiter->link = flight->last;
+    *flight->last = waiter;
+    flight->last = &waiter->next;
+    if (asker->deadline > flight->deadline)
+        flight->deadline = asker->deadline;
+    if (!flight_has_departed(flight))
+        flight->flags |= (uint8_t)asker->flags;
+    flights->waiters++;
+    flights->attended += flight_has_departed(flight) && flight->first == waiter;
+    wheel_start(&flights->deadlines, &waiter->timer, asker->deadline);
 }
+
+struct flight *flights_next(const struct flights *flights)
+{
+    return flights->fetching < flights->max_fetches ? flights->queue : NULL;
+}
+
+/* ---- on their way ---- */
 
 uint64_t flights_depart(struct flights *flights, struct flight *flight, struct moment now)
 {
-    CHECK(is_queued(flight) && flights_may_fetch(flights));
+    CHECK(flight == flights_next(flights));
     leave_queue(flights, flight);
     flight->departed = now.boot;
-    flight->seat = take_seat(flights, flight);
+    flight->spoilings = flights->spoilings;
+    flight->seat = seats_take(&flights->seats, flight);
     flights->fetching++;
     flights->attended += flight->first != NULL;
-    return (uint64_t)flights->seats[flight->seat].generation << 32 | flight->seat;
+    return seats_token(&flights->seats, flight->seat);
 }
 
 struct flight *flights_of_token(const struct flights *flights, uint64_t token)
 {
-    uint32_t number = (uint32_t)token, generation = (uint32_t)(token >> 32);
-
-    if (number >= flights->seat_count || flights->seats[number].generation != generation)
-        return NULL;
-    return flights->seats[number].flight;
+    return seats_of_token(&flights->seats, token);
 }
 
 struct bytes flight_key(const struct flight *flight)
@@ -224,6 +260,11 @@ struct bytes flight_key(const struct flight *flight)
 uint32_t flight_hash(const struct flight *flight)
 {
     return flight->hash;
+}
+
+unsigned flight_flags(const struct flight *flight)
+{
+    return flight->flags;
 }
 
 int64_t flight_deadline(const struct flight *flight)
@@ -247,51 +288,66 @@ static void remove_waiter(struct flights *flights, struct waiter *waiter)
     else
         flight->last = waiter->link;
     flights->waiters--;
-    flights->attended -= !is_queued(flight) && !flight->first;
+    flights->attended -= flight_has_departed(flight) && !flight->first;
     free(waiter);
 }
 
-bool flights_leave(struct flights *flights, struct flight *flight, struct return_address *from)
+bool flights_leave(struct flights *flights, struct flight *flight, struct asker *asker)
 {
     if (!flight->first)
         return false;
-    *from = flight->first->from;
+    *asker = flight->first->asker;
     remove_waiter(flights, flight->first);
     return true;
+}
+
+/* A flight of the key has ended: one that was held may queue. */
+static void let_go(struct flights *flights, uint32_t hash, struct bytes key)
+{
+    struct flight *flight = of_key(*bucket_of(flights, hash), hash, key);
+
+    while (flight && (flight_has_departed(flight) || flight->queue_link))
+        flight = of_key(flight->chain, hash, key);
+    if (flight)
+        enter_queue(flights, flight);
 }
 
 void flights_end(struct flights *flights, struct flight **flight)
 {
     struct flight *ended = *flight;
-    struct flight **link = &flights->buckets[ended->hash & flights->bucket_mask];
+    struct flight **link = bucket_of(flights, ended->hash);
 
     *flight = NULL;
     CHECK(!ended->first);
     while (*link != ended)
         link = &(*link)->chain;
     *link = ended->chain;
-    if (is_queued(ended)) {
-        leave_queue(flights, ended);
-    } else {
-        leave_seat(flights, ended->seat);
+    if (flight_has_departed(ended)) {
+        seats_leave(&flights->seats, ended->seat);
         flights->fetching--;
+        let_go(flights, ended->hash, flight_key(ended));
+    } else if (ended->queue_link) {
+        leave_queue(flights, ended);
     }
     free(ended);
 }
 
-enum overdue flights_overdue(struct flights *flights, int64_t now, struct return_address *from)
+struct flight *flights_overdue(struct flights *flights, int64_t now, struct asker *asker)
 {
     struct waiter *waiter = (struct waiter *)wheel_expire(&flights->deadlines, now);
 
     if (!waiter)
-        return OVERDUE_NONE;
+        return NULL;
     struct flight *flight = waiter->flight;
-    enum overdue where = is_queued(flight) ? OVERDUE_QUEUED : OVERDUE_FETCHING;
-    *from = waiter->from;
+    *asker = waiter->asker;
     remove_waiter(flights, waiter);
-    if (where == OVERDUE_QUEUED && !flight->first)
-        flights_end(flights, &flight);
-    return where;
+    return flight;
+}
+
+void flights_drop_idle(struct flights *flights, struct flight **flight)
+{
+    if (!flight_has_departed(*flight) && !(*flight)->first)
+        flights_end(flights, flight);
 }
 
 int64_t flights_wake(struct flights *flights)

@@ -18,10 +18,12 @@ struct table {
     struct pages pages;
     struct buckets buckets;
     struct expiry expiry;
-    uint32_t reads; /* list of all entries */
+    struct epochs epochs;
+    uint32_t reads; /* list of all entries; those that are gone are its end */
     size_t entries;
     struct value_account *outside; /* bytes that do not lie in the pages, until nobody has them */
     size_t held;                   /* bytes of these that are charged for entries */
+    uint64_t grace;                /* ms */
     struct table_counters counters;
 };
 
@@ -42,6 +44,7 @@ struct table *table_create(const struct table_limits *limits, int64_t now, size_
     struct table *table = memory_alloc(1, sizeof *table);
 
     table->limits = *limits;
+    table->grace = (uint64_t)(limits->grace / MILLISECOND);
     pages_init(&table->pages, limits->max_bytes);
     buckets_init(&table->buckets, &table->pages, limits->capacity < most ? limits->capacity : most);
     expiry_init(&table->expiry, &table->pages, now, limits->longest_life,
@@ -68,12 +71,12 @@ static void release_outside(struct table *table, const char *place)
 
 static void remove_entry(struct table *table, uint32_t handle)
 {
-    const struct entry *entry = entry_at(&table->pages, handle);
+    struct entry *entry = entry_at(&table->pages, handle);
     uint32_t moved;
 
-    if (entry->value_size == ENTRY_OUTSIDE)
+    if (entry->value_size == ENTRY_VALUE_OUTSIDE)
         release_outside(table, entry_value_place(entry));
-    if (entry->key_size == ENTRY_OUTSIDE)
+    if (entry->key_size == ENTRY_KEY_OUTSIDE)
         release_outside(table, entry->bytes);
     buckets_remove(&table->buckets, handle);
     list_remove(&table->pages, &table->reads, BY_READ, handle);
@@ -87,10 +90,19 @@ static void remove_entry(struct table *table, uint32_t handle)
     table->entries--;
 }
 
-static void expire_entry(struct table *table, uint32_t handle)
+static bool is_gone(const struct table *table, uint32_t handle)
 {
+    return epochs_is_gone(&table->epochs, entry_at(&table->pages, handle)->epoch);
+}
+
+/* Removes an entry for whose end there is a reason beside the room it takes. */
+static void end_entry(struct table *table, uint32_t handle)
+{
+    const struct entry *entry = entry_at(&table->pages, handle);
+
+    if (!is_gone(table, handle) && expiry_is_due(&table->expiry, entry))
+        table->counters.expirations++;
     remove_entry(table, handle);
-    table->counters.expirations++;
 }
 
 void table_destroy(struct table **table)
@@ -128,40 +140,45 @@ static uint32_t at_most_32_bits(uint64_t ms)
     return ms < MESSAGE_LIFE_UNBOUNDED ? (uint32_t)ms : MESSAGE_LIFE_UNBOUNDED - 1;
 }
 
-static struct answer answer_of(const struct table *table, const struct entry *entry)
+static void set_bytes(struct answer *answer, struct entry *entry)
 {
-    uint64_t now = table->expiry.now;
     const char *place = entry_value_place(entry);
-    struct answer answer = {
-        .status = STATUS_VALUE,
-        .life_ms = at_most_32_bits(entry_expires(entry) - now),
-        .age_ms = at_most_32_bits(entry_age(entry, now)),
-    };
 
-    if (entry->value_size != ENTRY_OUTSIDE) {
-        answer.bytes = (struct bytes){place, entry->value_size};
-        return answer;
+    if (entry->value_size != ENTRY_VALUE_OUTSIDE) {
+        answer->bytes = (struct bytes){place, entry->value_size};
+        return;
     }
     struct value *value = entry_outside(place);
     if (value->bytes.size >= VALUE_BY_REFERENCE)
-        answer.value = value;
+        answer->value = value;
     else
-        answer.bytes = value->bytes;
-    return answer;
+        answer->bytes = value->bytes;
 }
 
 bool table_find(struct table *table, uint32_t hash, struct bytes key, int64_t now,
-                struct answer *answer)
+                struct found *found)
 {
     expiry_advance(&table->expiry, now);
     uint32_t handle = find_entry(table, hash, key);
-    if (!handle || expiry_is_due(&table->expiry, entry_at(&table->pages, handle)))
+    if (!handle || is_gone(table, handle))
         return false;
-    if (handle != table->reads) {
+    struct entry *entry = entry_at(&table->pages, handle);
+    uint64_t ms = table->expiry.now, expires = entry_expires(entry);
+    if (expires + table->grace <= ms)
+        return false;
+    if (expires > ms && handle != table->reads) {
         list_remove(&table->pages, &table->reads, BY_READ, handle);
         list_push(&table->pages, &table->reads, BY_READ, handle);
     }
-    *answer = answer_of(table, entry_at(&table->pages, handle));
+    *found = (struct found){
+        .answer = {.status = STATUS_VALUE,
+                   .life_ms = expires > ms ? at_most_32_bits(expires - ms) : 0,
+                   .age_ms = at_most_32_bits(entry_age(entry, ms)),
+                   .tag = entry_tag(entry)},
+        .past_ms = expires > ms ? 0 : ms - expires,
+        .is_suspect = epochs_is_suspect(&table->epochs, entry->epoch),
+    };
+    set_bytes(&found->answer, entry);
     return true;
 }
 
@@ -171,7 +188,8 @@ bool table_find(struct table *table, uint32_t hash, struct bytes key, int64_t no
 struct draft {
     struct bytes key, value;
     struct value *key_outside, *value_outside; /* owned; NULL: it lies in the entry */
-    size_t size;                               /* of the entry, bytes */
+    uint64_t tag;
+    size_t size; /* of the entry, bytes */
 };
 
 /* The bytes, charged to the table; of `shared`, where it can be kept as it is, else as a copy. NULL
@@ -198,7 +216,7 @@ static void draft_fini(struct draft *draft)
 static bool draft_init(struct draft *draft, struct table *table, struct bytes key,
                        const struct answer *answer)
 {
-    *draft = (struct draft){.key = key, .value = answer_bytes(answer)};
+    *draft = (struct draft){.key = key, .value = answer_bytes(answer), .tag = answer->tag};
     bool is_long = key.size > ENTRY_KEY_INLINE, is_large = draft->value.size > ENTRY_VALUE_INLINE;
     if (is_long)
         draft->key_outside = take_outside(table, key, NULL);
@@ -212,17 +230,15 @@ static bool draft_init(struct draft *draft, struct table *table, struct bytes ke
     return false;
 }
 
-/* Writes the bytes, or the address of what lies outside; returns the size to be noted. */
-static uint16_t put(struct table *table, char *place, struct bytes bytes, struct value *outside)
+/* Writes the bytes, or the address of what lies outside. */
+static void put(struct table *table, char *place, struct bytes bytes, struct value *outside)
 {
     if (outside) {
         memcpy(place, &outside, sizeof outside);
         table->held += value_charge_size(bytes.size);
-        return ENTRY_OUTSIDE;
-    }
-    if (bytes.size > 0)
+    } else if (bytes.size > 0) {
         memcpy(place, bytes.data, bytes.size);
-    return (uint16_t)bytes.size;
+    }
 }
 
 static bool has_room(const struct table *table, size_t size)
@@ -264,10 +280,10 @@ static bool make_room(struct table *table, size_t size)
         if (oldest == 0 || removed == ROOM_MOST || !can_fit(table, 0))
             return false;
         if (table->expiry.due) {
-            expire_entry(table, table->expiry.due);
+            end_entry(table, table->expiry.due);
         } else {
+            table->counters.evictions += !is_gone(table, oldest);
             remove_entry(table, oldest);
-            table->counters.evictions++;
         }
     }
     return true;
@@ -279,9 +295,13 @@ static uint32_t insert(struct table *table, uint32_t hash, const struct draft *d
     struct entry *entry = entry_at(&table->pages, handle);
 
     entry->hash = hash;
-    entry->key_size = put(table, entry->bytes, draft->key, draft->key_outside);
-    entry->value_size =
-        put(table, entry->bytes + entry_place(entry->key_size), draft->value, draft->value_outside);
+    entry->key_size = draft->key_outside ? ENTRY_KEY_OUTSIDE : (unsigned)draft->key.size;
+    entry->value_size = draft->value_outside ? ENTRY_VALUE_OUTSIDE : (unsigned)draft->value.size;
+    entry->epoch = table->epochs.now % EPOCHS;
+    table->epochs.is_used = true;
+    entry_set_tag(entry, draft->tag);
+    put(table, entry->bytes, draft->key, draft->key_outside);
+    put(table, entry_value_place(entry), draft->value, draft->value_outside);
     buckets_add(&table->buckets, handle);
     list_push(&table->pages, &table->reads, BY_READ, handle);
     table->entries++;
@@ -289,16 +309,11 @@ static uint32_t insert(struct table *table, uint32_t hash, const struct draft *d
 }
 
 bool table_store(struct table *table, uint32_t hash, struct bytes key, struct answer *answer,
-                 int64_t expires, int64_t now)
+                 int64_t read, int64_t expires, int64_t now)
 {
     struct draft draft;
 
-    expiry_advance(&table->expiry, now);
-    uint32_t handle = find_entry(table, hash, key);
-    if (handle && expiry_is_due(&table->expiry, entry_at(&table->pages, handle)))
-        expire_entry(table, handle);
-    else if (handle)
-        remove_entry(table, handle);
+    table_remove(table, hash, key, now);
     if (!expiry_is_ahead(&table->expiry, expires) ||
         !can_fit(table, charge_of(key, ENTRY_KEY_INLINE) +
                             charge_of(answer_bytes(answer), ENTRY_VALUE_INLINE)) ||
@@ -309,8 +324,7 @@ bool table_store(struct table *table, uint32_t hash, struct bytes key, struct an
         draft_fini(&draft);
         return false;
     }
-    handle = insert(table, hash, &draft);
-    expiry_add(&table->expiry, handle, now - answer->age_ms * MILLISECOND, expires);
+    expiry_add(&table->expiry, insert(table, hash, &draft), read, expires);
     if (draft.value.size >= VALUE_BY_REFERENCE) {
         if (answer->value) /* from now on the table pays */
             value_relieve(answer->value);
@@ -319,12 +333,57 @@ bool table_store(struct table *table, uint32_t hash, struct bytes key, struct an
     return true;
 }
 
+/* ---- ends ---- */
+
+void table_remove(struct table *table, uint32_t hash, struct bytes key, int64_t now)
+{
+    expiry_advance(&table->expiry, now);
+    uint32_t handle = find_entry(table, hash, key);
+    if (handle)
+        end_entry(table, handle);
+}
+
+/* Removes at most `most` of the entries that are gone; true when none is left. They are never read,
+ * so all others have been read or stored after them. */
+static bool sweep(struct table *table, size_t most)
+{
+    uint32_t last;
+
+    while ((last = list_last(&table->pages, table->reads, BY_READ)) != 0 && is_gone(table, last)) {
+        if (most-- == 0)
+            return false;
+        remove_entry(table, last);
+    }
+    epochs_have_been_swept(&table->epochs);
+    return true;
+}
+
+void table_suspect_all(struct table *table)
+{
+    if (epochs_are_used_up(&table->epochs))
+        sweep(table, SIZE_MAX);
+    epochs_begin(&table->epochs);
+}
+
+void table_drop_all(struct table *table)
+{
+    if (epochs_are_used_up(&table->epochs))
+        sweep(table, SIZE_MAX);
+    epochs_drop(&table->epochs);
+}
+
+static bool has_passed(const struct table *table, uint32_t handle)
+{
+    return handle != 0 &&
+           entry_expires(entry_at(&table->pages, handle)) + table->grace <= table->expiry.now;
+}
+
 bool table_expire(struct table *table, int64_t now, size_t most)
 {
     expiry_advance(&table->expiry, now);
-    for (size_t i = 0; table->expiry.due && i < most; i++)
-        expire_entry(table, table->expiry.due);
-    return table->expiry.due != 0;
+    for (size_t i = 0; i < most && has_passed(table, table->expiry.due); i++)
+        end_entry(table, table->expiry.due);
+    return !sweep(table, most) || has_passed(table, table->expiry.due);
 }
 
 size_t table_entries(const struct table *table)

@@ -1,7 +1,7 @@
 /* The table: what weir remembers. Keys and their values, by hash, by when they were last read, and
  * by when they expire.
  *
- *     pages     the entries themselves, dense: 38 bytes of head, key, value
+ *     pages     the entries themselves, dense: 46 bytes of head, key, value
  *     buckets   hash -> chain of entries
  *     reads     one list, the most recently read first
  *     expiry    a wheel; those whose time has come gather in one list
@@ -11,6 +11,10 @@
  * the above counted; values held by reference are counted until the last reference to them goes,
  * wherever that is. Where room is needed, entries that have expired go before any that lives, and
  * then the least recently read.
+ *
+ * An entry that has expired can still be found for the table's `grace`, for who makes do with it;
+ * being found so does not count as being read. One that was stored before table_suspect_all is
+ * suspect; one from before table_drop_all is gone: at once, though its room comes back by and by.
  *
  * Times are ns of the boot clock and must not go backwards. A key comes with 32 bits of its hash,
  * which the caller has made with a key of its own. */
@@ -30,6 +34,7 @@ struct table_limits {
     size_t capacity;      /* entries, at least 1 */
     size_t max_bytes;     /* for everything */
     int64_t longest_life; /* ns: no entry lives longer */
+    int64_t grace;        /* ns: how long beyond its life it can be found */
 };
 
 struct table_counters {
@@ -37,28 +42,44 @@ struct table_counters {
     uint64_t expirations; /* had expired when they were removed */
 };
 
+struct found {
+    struct answer answer; /* complete but for its trail; a life of 0: it has expired */
+    uint64_t past_ms;     /* since it expired; 0 while it lives */
+    bool is_suspect;
+};
+
 /* NULL where `max_bytes` does not hold an empty table and one page of entries; then `*needed`
  * says how many bytes would. */
 struct table *table_create(const struct table_limits *limits, int64_t now, size_t *needed);
 void table_destroy(struct table **table);
 
-/* The value of `key`, which becomes the most recently read. The answer is complete, and valid until
- * the next call that takes the table to change it. False, with `*answer` as it was, when there is
- * none that lives. */
+/* What is held for `key`; where it lives, it becomes the most recently read. Valid until the next
+ * call that takes the table to change it. False when there is none. */
 bool table_find(struct table *table, uint32_t hash, struct bytes key, int64_t now,
-                struct answer *answer);
+                struct found *found);
 
-/* Stores the value of `answer`, in place of any there is for `key`, as the most recently read. It
- * was read `answer->age_ms` before now and lives until `expires`, rounded as expiry.h says. A value
- * of VALUE_BY_REFERENCE or more is shared, and `answer->value` becomes the table's own reference to
- * it, lent as by table_find. False, and there is no entry for the key, when it has expired or there
- * can be no room for it. */
+/* Stores the value of `answer` and its tag, in place of any there is for `key`, as the most
+ * recently read. It was read from Redis at `read` and lives until `expires`, rounded as expiry.h
+ * says. A value of VALUE_BY_REFERENCE or more is shared, and `answer->value` becomes the table's
+ * own reference to it, lent as by table_find. False, and there is no entry for the key, when it has
+ * expired or there can be no room for it. */
 bool table_store(struct table *table, uint32_t hash, struct bytes key, struct answer *answer,
-                 int64_t expires, int64_t now);
+                 int64_t read, int64_t expires, int64_t now);
 
-/* Removes at most `most` entries that have expired; true while there are more of them. */
+/* There is no entry for the key any more. */
+void table_remove(struct table *table, uint32_t hash, struct bytes key, int64_t now);
+
+/* All entries so far are suspect. O(1), but for once in about 2000 calls between which something
+ * was stored: then entries that are gone may have to be removed. So does table_drop_all. */
+void table_suspect_all(struct table *table);
+
+/* All entries so far are gone. */
+void table_drop_all(struct table *table);
+
+/* Removes at most `most` entries that are past their grace, or gone; true while there are more. */
 bool table_expire(struct table *table, int64_t now, size_t most);
 
+/* Held, whether they live or not. */
 size_t table_entries(const struct table *table);
 size_t table_bytes(const struct table *table);
 const struct table_counters *table_counters(const struct table *table);

@@ -13,29 +13,6 @@ static struct cache_stage *new_stage(void)
     return cache_stage_create(&(struct cache_stage_options){0});
 }
 
-/* Has `key` fetched and stored, asked by 0. */
-static void fill(struct cache_stage *stage, const char *key, const char *value)
-{
-    size_t fetch = cache_stage_fetches(stage);
-
-    cache_stage_ask(stage, 0, key);
-    assert_int_equal(cache_stage_fetches(stage), fetch + 1);
-    cache_stage_reply_text(stage, fetch, value);
-    assert_true(cache_stage_got(stage, 0, value));
-}
-
-/* Is `key` answered without a fetch? */
-static bool is_hit(struct cache_stage *stage, const char *key)
-{
-    size_t fetches = cache_stage_fetches(stage);
-
-    cache_stage_ask(stage, 1, key);
-    if (cache_stage_fetches(stage) == fetches)
-        return cache_stage_answer(stage, 1) != NULL;
-    cache_stage_reply_status(stage, fetches, STATUS_NONE);
-    return false;
-}
-
 static void test_a_miss_is_fetched_stored_and_answered(void **state)
 {
     (void)state;
@@ -100,8 +77,8 @@ static void test_no_failure_is_ever_stored(void **state)
         assert_true(cache_stage_got_status(stage, 1, (enum status)status));
     }
     assert_int_equal(cache_stage_metric(stage, "weir_cache_entries"), 0);
-    fill(stage, "key", "value at last");
-    assert_true(is_hit(stage, "key"));
+    cache_stage_fill(stage, "key", "value at last");
+    assert_true(cache_stage_is_hit(stage, "key"));
     cache_stage_destroy(&stage);
 }
 
@@ -111,11 +88,11 @@ static void test_an_entry_lives_for_the_expiry_and_no_longer(void **state)
 {
     (void)state;
     struct cache_stage *stage = new_stage();
-    fill(stage, "key", "value");
+    cache_stage_fill(stage, "key", "value");
     cache_stage_pass(stage, 60 * SECOND - MILLISECOND);
-    assert_true(is_hit(stage, "key"));
+    assert_true(cache_stage_is_hit(stage, "key"));
     cache_stage_pass(stage, MILLISECOND);
-    assert_false(is_hit(stage, "key"));
+    assert_false(cache_stage_is_hit(stage, "key"));
     assert_int_equal(cache_stage_metric(stage, "weir_cache_expirations_total"), 1);
     assert_int_equal(cache_stage_metric(stage, "weir_cache_evictions_total"), 0);
     cache_stage_destroy(&stage);
@@ -125,12 +102,12 @@ static void test_reading_never_extends_a_life(void **state)
 {
     (void)state;
     struct cache_stage *stage = cache_stage_create(&(struct cache_stage_options){.expiry = SECOND});
-    fill(stage, "key", "value");
+    cache_stage_fill(stage, "key", "value");
     for (int i = 0; i < 10; i++) {
-        assert_true(is_hit(stage, "key"));
+        assert_true(cache_stage_is_hit(stage, "key"));
         cache_stage_pass(stage, 100 * MILLISECOND);
     }
-    assert_false(is_hit(stage, "key"));
+    assert_false(cache_stage_is_hit(stage, "key"));
     cache_stage_destroy(&stage);
 }
 
@@ -143,9 +120,9 @@ static void test_a_life_is_counted_from_the_ask(void **state)
     cache_stage_reply_text(stage, 0, "value");
     assert_int_equal(cache_stage_answer(stage, 1)->life_ms, 600);
     cache_stage_pass(stage, 599 * MILLISECOND);
-    assert_true(is_hit(stage, "key"));
+    assert_true(cache_stage_is_hit(stage, "key"));
     cache_stage_pass(stage, MILLISECOND);
-    assert_false(is_hit(stage, "key"));
+    assert_false(cache_stage_is_hit(stage, "key"));
     cache_stage_destroy(&stage);
 }
 
@@ -163,14 +140,14 @@ static void test_the_origin_may_shorten_a_life_but_not_lengthen_it(void **state)
     assert_int_equal(cache_stage_answer(stage, 1)->life_ms, 1000);
     assert_int_equal(cache_stage_answer(stage, 1)->age_ms, 50);
     cache_stage_pass(stage, 299 * MILLISECOND);
-    assert_true(is_hit(stage, "short"));
+    assert_true(cache_stage_is_hit(stage, "short"));
     assert_int_equal(cache_stage_answer(stage, 1)->life_ms, 1);
     assert_int_equal(cache_stage_answer(stage, 1)->age_ms, 349);
     cache_stage_pass(stage, MILLISECOND);
-    assert_false(is_hit(stage, "short"));
-    assert_true(is_hit(stage, "long"));
+    assert_false(cache_stage_is_hit(stage, "short"));
+    assert_true(cache_stage_is_hit(stage, "long"));
     cache_stage_pass(stage, 700 * MILLISECOND);
-    assert_false(is_hit(stage, "long"));
+    assert_false(cache_stage_is_hit(stage, "long"));
     cache_stage_destroy(&stage);
 }
 
@@ -196,7 +173,7 @@ static void test_expired_entries_go_without_being_asked_for(void **state)
     assert_int_equal(cache_stage_pass(stage, 0), NEVER);
     for (int i = 0; i < 1000; i++) {
         snprintf(key, sizeof key, "%d", i);
-        fill(stage, key, "v");
+        cache_stage_fill(stage, key, "v");
     }
     int64_t wake = cache_stage_pass(stage, 0);
     for (int turns = 0; wake != NEVER; turns++) {
@@ -215,16 +192,16 @@ static void test_the_least_recently_read_is_evicted(void **state)
 {
     (void)state;
     struct cache_stage *stage = cache_stage_create(&(struct cache_stage_options){.capacity = 2});
-    fill(stage, "a", "1");
-    fill(stage, "b", "2");
-    assert_true(is_hit(stage, "a"));
-    fill(stage, "c", "3");
+    cache_stage_fill(stage, "a", "1");
+    cache_stage_fill(stage, "b", "2");
+    assert_true(cache_stage_is_hit(stage, "a"));
+    cache_stage_fill(stage, "c", "3");
     assert_int_equal(cache_stage_metric(stage, "weir_cache_entries"), 2);
     assert_int_equal(cache_stage_metric(stage, "weir_cache_capacity_entries"), 2);
     assert_int_equal(cache_stage_metric(stage, "weir_cache_evictions_total"), 1);
-    assert_true(is_hit(stage, "a"));
-    assert_true(is_hit(stage, "c"));
-    assert_false(is_hit(stage, "b"));
+    assert_true(cache_stage_is_hit(stage, "a"));
+    assert_true(cache_stage_is_hit(stage, "c"));
+    assert_false(cache_stage_is_hit(stage, "b"));
     cache_stage_destroy(&stage);
 }
 
@@ -239,13 +216,13 @@ static void test_max_bytes_is_never_exceeded(void **state)
     for (size_t i = 0; i < 500; i++) {
         value[i * 199] = '\0';
         snprintf(key, sizeof key, "%zu", i);
-        fill(stage, key, value);
+        cache_stage_fill(stage, key, value);
         value[i * 199] = 'v';
         assert_true(cache_stage_metric(stage, "weir_cache_bytes") <= max_bytes);
     }
     assert_int_equal(cache_stage_metric(stage, "weir_cache_max_bytes"), max_bytes);
     assert_true(cache_stage_metric(stage, "weir_cache_evictions_total") > 0);
-    assert_true(is_hit(stage, key));
+    assert_true(cache_stage_is_hit(stage, key));
     free(value);
     cache_stage_destroy(&stage);
 }
@@ -255,10 +232,10 @@ static void test_a_value_above_max_value_size_passes_uncached(void **state)
     (void)state;
     struct cache_stage *stage =
         cache_stage_create(&(struct cache_stage_options){.max_value_size = 5});
-    fill(stage, "small", "12345");
-    fill(stage, "large", "123456");
-    assert_true(is_hit(stage, "small"));
-    assert_false(is_hit(stage, "large"));
+    cache_stage_fill(stage, "small", "12345");
+    cache_stage_fill(stage, "large", "123456");
+    assert_true(cache_stage_is_hit(stage, "small"));
+    assert_false(cache_stage_is_hit(stage, "large"));
     assert_int_equal(cache_stage_metric(stage, "weir_cache_uncached_total"), 1);
     cache_stage_destroy(&stage);
 }
@@ -295,7 +272,8 @@ static void test_max_bytes_too_small_for_anything_is_an_error(void **state)
 {
     (void)state;
     struct setting_value values[] = {
-        {NULL, 10}, {NULL, 1000}, {NULL, SECOND}, {NULL, 10}, {NULL, 1}, {NULL, 1},
+        {NULL, 10}, {NULL, 1000}, {NULL, SECOND}, {NULL, 10}, {NULL, 1},    {NULL, 1},
+        {NULL, 0},  {NULL, 10},   {NULL, 0},      {NULL, 0},  {"serve", 0},
     };
     struct settings settings = {&cache_kind.spec, values};
     struct clock clock = {{1, 1, 1}, true};

@@ -1,42 +1,23 @@
-#include "tests/support/cache_stage.h"
 
 #include "common/memory.h"
 #include "common/settings.h"
 #include "common/text.h"
 #include "stages/cache/cache.h"
+#include "tests/support/cache_stage_inner.h"
 #include "tests/support/trouble.h"
 #include "tests/support/unit.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define IDS_MOST      4096
-#define FETCHES_MOST  65536
-#define SETTINGS_MOST 16
-
-struct fetch {
-    uint64_t token;
-    char *key; /* owned */
-    size_t key_size;
-    int64_t deadline; /* mono ns */
+/* What is at the end of what the cache asks. */
+static const struct setting_spec origin_settings[] = {
+    {.name = "invalidation.mode", .type = SETTING_TEXT},
+    {.name = "invalidation.prefixes", .type = SETTING_LIST},
+    {.name = "max_staleness", .type = SETTING_DURATION},
+    {0},
 };
-
-struct cache_stage {
-    struct ask_port asks; /* first, so that the hooks of the port find the rest */
-    struct serve_port serves;
-    void *stage;
-    struct clock clock;
-    struct setting_value values[SETTINGS_MOST];
-    struct settings settings;
-    bool is_open;
-    enum status refusal;
-    struct fetch *fetches;
-    size_t fetch_count;
-    struct got {
-        bool is_set;
-        struct answer answer; /* bytes owned, value shared */
-    } got[IDS_MOST];
-};
+static const struct kind_spec origin_kind = {.name = "origin", .settings = origin_settings};
 
 /* ---- the fake ports ---- */
 
@@ -51,7 +32,7 @@ static enum status take_ask(struct ask_port *port, size_t shard, uint64_t token,
     assert_true(stage->fetch_count < FETCHES_MOST);
     struct fetch *fetch = &stage->fetches[stage->fetch_count++];
     *fetch = (struct fetch){token, memory_alloc(1, asked->key.size + 1), asked->key.size,
-                            asked->deadline};
+                            asked->deadline, asked->flags};
     if (asked->key.size > 0)
         memcpy(fetch->key, asked->key.data, asked->key.size);
     return STATUS_VALUE;
@@ -62,6 +43,11 @@ static bool is_open(const struct ask_port *port)
     return ((const struct cache_stage *)port)->is_open;
 }
 
+static void take_watch(struct ask_port *port, int64_t every)
+{
+    ((struct cache_stage *)port)->watched = every;
+}
+
 static void forget_answer(struct got *got)
 {
     free((char *)got->answer.bytes.data);
@@ -69,16 +55,25 @@ static void forget_answer(struct got *got)
     *got = (struct got){0};
 }
 
+static struct cache_stage *stage_of(struct serve_port *port)
+{
+    return (struct cache_stage *)((char *)port - offsetof(struct cache_stage, serves));
+}
+
 static void take_answer(struct serve_port *port, const struct return_address *to,
                         const struct answer *answer)
 {
-    struct cache_stage *stage =
-        (struct cache_stage *)((char *)port - offsetof(struct cache_stage, serves));
+    struct cache_stage *stage = stage_of(port);
     struct got *got = &stage->got[to->id];
 
     assert_true(to->id < IDS_MOST && to->peer == 7 && to->generation == to->id + 1);
     assert_false(got->is_set);
-    *got = (struct got){true, *answer};
+    *got = (struct got){.is_set = true, .answer = *answer};
+    stage->answer_count++;
+    assert_true(trail_is_valid(answer->trail));
+    if (answer->trail.size > 0)
+        memcpy(got->hops, answer->trail.data, answer->trail.size);
+    got->answer.trail.data = got->hops;
     got->answer.bytes.data = NULL;
     if (answer->value)
         value_share(answer->value);
@@ -89,11 +84,27 @@ static void take_answer(struct serve_port *port, const struct return_address *to
     }
 }
 
+static void take_notice(struct serve_port *port, const struct notice *notice)
+{
+    struct cache_stage *stage = stage_of(port);
+
+    assert_true(stage->announced_count < NOTICES_MOST);
+    struct announcement *announced = &stage->announced[stage->announced_count++];
+    *announced = (struct announcement){*notice, stage->answer_count};
+    char *copy = memory_alloc(1, notice->key.size + 1);
+    if (notice->key.size > 0)
+        memcpy(copy, notice->key.data, notice->key.size);
+    announced->notice.key.data = copy;
+}
+
 /* ---- its life ---- */
 
 static int64_t preset_number(const struct setting_spec *spec)
 {
     int64_t number = 0;
+
+    if (!spec->preset || spec->type == SETTING_TEXT)
+        return 0;
     bool is_good = spec->type == SETTING_COUNT      ? text_parse_count(spec->preset, &number)
                    : spec->type == SETTING_DURATION ? text_parse_duration(spec->preset, &number)
                                                     : text_parse_size(spec->preset, &number);
@@ -109,19 +120,33 @@ static void set_values(struct cache_stage *stage, const struct cache_stage_optio
         const char *name;
         int64_t number;
     } given[] = {
-        {"capacity", options->capacity},       {"max_bytes", options->max_bytes},
-        {"expiry", options->expiry},           {"max_value_size", options->max_value_size},
-        {"max_fetches", options->max_fetches}, {"max_waiting", options->max_waiting},
+        {"capacity", options->capacity},
+        {"max_bytes", options->max_bytes},
+        {"expiry", options->expiry},
+        {"max_value_size", options->max_value_size},
+        {"max_fetches", options->max_fetches},
+        {"max_waiting", options->max_waiting},
+        {"negative_expiry", options->negative_expiry},
+        {"negative_capacity", options->negative_capacity},
+        {"stale_while_revalidate", options->stale_while_revalidate},
+        {"stale_if_error", options->stale_if_error},
     };
     const struct setting_spec *specs = cache_kind.spec.settings;
 
     for (size_t i = 0; specs[i].name; i++) {
-        stage->values[i].number = preset_number(&specs[i]);
+        assert_true(i < SETTINGS_MOST);
+        stage->values[i] = (struct setting_value){specs[i].preset, preset_number(&specs[i])};
         for (size_t j = 0; j < sizeof given / sizeof *given; j++)
             if (given[j].number > 0 && strcmp(given[j].name, specs[i].name) == 0)
-                stage->values[i].number = given[j].number;
+                stage->values[i] = (struct setting_value){"given", given[j].number};
+        if (options->on_disconnect && strcmp(specs[i].name, "on_disconnect") == 0)
+            stage->values[i].text = options->on_disconnect;
     }
     stage->settings = (struct settings){&cache_kind.spec, stage->values};
+    stage->origin_values[0].text = options->max_staleness > 0 ? "broadcast" : NULL;
+    stage->origin_values[1].text = options->prefixes;
+    stage->origin_values[2].number = options->max_staleness;
+    stage->origin = (struct settings){&origin_kind, stage->origin_values};
 }
 
 struct cache_stage *cache_stage_create(const struct cache_stage_options *options)
@@ -129,8 +154,9 @@ struct cache_stage *cache_stage_create(const struct cache_stage_options *options
     struct cache_stage *stage = memory_alloc(1, sizeof *stage);
     struct error error = {""};
 
-    stage->asks = (struct ask_port){.shards = 1, .ask = take_ask, .is_open = is_open};
-    stage->serves = (struct serve_port){.answer = take_answer};
+    stage->asks =
+        (struct ask_port){.shards = 1, .ask = take_ask, .watch = take_watch, .is_open = is_open};
+    stage->serves = (struct serve_port){.answer = take_answer, .notify = take_notice};
     stage->is_open = true;
     stage->fetches = memory_alloc(FETCHES_MOST, sizeof *stage->fetches);
     stage->clock =
@@ -139,6 +165,7 @@ struct cache_stage *cache_stage_create(const struct cache_stage_options *options
     struct stage_setup setup = {
         .name = "cache",
         .settings = &stage->settings,
+        .origin = &stage->origin,
         .asks = &stage->asks,
         .serves = &stage->serves,
         .clock = &stage->clock,
@@ -158,6 +185,8 @@ void cache_stage_destroy(struct cache_stage **stage)
     cache_kind.destroy(&destroyed->stage);
     for (size_t i = 0; i < IDS_MOST; i++)
         forget_answer(&destroyed->got[i]);
+    for (size_t i = 0; i < destroyed->announced_count; i++)
+        free((char *)destroyed->announced[i].notice.key.data);
     for (size_t i = 0; i < destroyed->fetch_count; i++)
         free(destroyed->fetches[i].key);
     free(destroyed->fetches);
@@ -179,21 +208,32 @@ struct moment cache_stage_now(const struct cache_stage *stage)
 
 /* ---- towards the client ---- */
 
-void cache_stage_ask_bytes(struct cache_stage *stage, uint64_t id, struct bytes key,
-                           int64_t patience)
+static void ask(struct cache_stage *stage, uint64_t id, const struct ask *asked)
 {
-    struct moment now = stage->clock.now;
     struct return_address from = {7, (uint32_t)id + 1, id};
 
     assert_true(id < IDS_MOST);
     forget_answer(&stage->got[id]);
-    cache_kind.on_ask(stage->stage, now, &from,
-                      &(struct ask){.key = key, .deadline = now.mono + patience});
+    cache_kind.on_ask(stage->stage, stage->clock.now, &from, asked);
+}
+
+void cache_stage_ask_bytes(struct cache_stage *stage, uint64_t id, struct bytes key,
+                           int64_t patience)
+{
+    ask(stage, id, &(struct ask){.key = key, .deadline = stage->clock.now.mono + patience});
 }
 
 void cache_stage_ask(struct cache_stage *stage, uint64_t id, const char *key)
 {
-    cache_stage_ask_bytes(stage, id, bytes_of_text(key), CACHE_STAGE_PATIENCE);
+    cache_stage_ask_with(stage, id, key, 0);
+}
+
+void cache_stage_ask_with(struct cache_stage *stage, uint64_t id, const char *key, unsigned flags)
+{
+    ask(stage, id,
+        &(struct ask){.key = bytes_of_text(key),
+                      .deadline = stage->clock.now.mono + CACHE_STAGE_PATIENCE,
+                      .flags = flags});
 }
 
 const struct answer *cache_stage_answer(const struct cache_stage *stage, uint64_t id)
@@ -216,47 +256,61 @@ bool cache_stage_got_status(const struct cache_stage *stage, uint64_t id, enum s
     return answer && answer->status == status;
 }
 
-/* ---- towards the origin ---- */
-
-size_t cache_stage_fetches(const struct cache_stage *stage)
+size_t cache_stage_hops(const struct cache_stage *stage, uint64_t id)
 {
-    return stage->fetch_count;
+    assert_true(stage->got[id].is_set);
+    return stage->got[id].answer.trail.size / TRAIL_HOP;
 }
 
-struct bytes cache_stage_fetch_key(const struct cache_stage *stage, size_t fetch)
+struct hop cache_stage_hop(const struct cache_stage *stage, uint64_t id)
 {
-    assert_true(fetch < stage->fetch_count);
-    return (struct bytes){stage->fetches[fetch].key, stage->fetches[fetch].key_size};
+    struct bytes trail = stage->got[id].answer.trail;
+    struct hop hop;
+
+    assert_true(stage->got[id].is_set && trail.size > 0);
+    while (trail_next(&trail, &hop))
+        ;
+    return hop;
 }
 
-int64_t cache_stage_fetch_deadline(const struct cache_stage *stage, size_t fetch)
+size_t cache_stage_announced(const struct cache_stage *stage)
 {
-    assert_true(fetch < stage->fetch_count);
-    return stage->fetches[fetch].deadline;
+    return stage->announced_count;
 }
 
-void cache_stage_reply(struct cache_stage *stage, size_t fetch, const struct answer *answer)
+const struct notice *cache_stage_announcement(const struct cache_stage *stage, size_t index)
 {
-    assert_true(fetch < stage->fetch_count);
-    cache_kind.on_answer(stage->stage, stage->clock.now, stage->fetches[fetch].token, answer);
+    assert_true(index < stage->announced_count);
+    return &stage->announced[index].notice;
 }
 
-void cache_stage_reply_text(struct cache_stage *stage, size_t fetch, const char *value)
+size_t cache_stage_answers_before(const struct cache_stage *stage, size_t index)
 {
-    cache_stage_reply(stage, fetch,
-                      &(struct answer){.status = STATUS_VALUE,
-                                       .life_ms = MESSAGE_LIFE_UNBOUNDED,
-                                       .bytes = bytes_of_text(value)});
+    assert_true(index < stage->announced_count);
+    return stage->announced[index].answers;
 }
 
-void cache_stage_reply_status(struct cache_stage *stage, size_t fetch, enum status status)
+/* ---- both ---- */
+
+void cache_stage_fill(struct cache_stage *stage, const char *key, const char *value)
 {
-    cache_stage_reply(stage, fetch, &(struct answer){.status = status});
+    size_t fetch = cache_stage_fetches(stage);
+
+    cache_stage_ask(stage, 0, key);
+    assert_int_equal(cache_stage_fetches(stage), fetch + 1);
+    cache_stage_reply_text(stage, fetch, value);
+    assert_true(cache_stage_got(stage, 0, value));
 }
 
-void cache_stage_refuse(struct cache_stage *stage, enum status status)
+bool cache_stage_is_hit(struct cache_stage *stage, const char *key)
 {
-    stage->refusal = status;
+    size_t fetches = cache_stage_fetches(stage);
+
+    cache_stage_ask(stage, 1, key);
+    if (cache_stage_fetches(stage) == fetches)
+        return cache_stage_answer(stage, 1) != NULL;
+    cache_stage_reply_status(stage, fetches, STATUS_AWAY);
+    return false;
 }
 
 /* ---- beside ---- */

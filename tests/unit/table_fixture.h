@@ -15,7 +15,7 @@
 
 static inline struct table *new_table(size_t capacity, size_t max_bytes, int64_t longest_life)
 {
-    struct table_limits limits = {capacity, max_bytes, longest_life};
+    struct table_limits limits = {capacity, max_bytes, longest_life, 0};
     size_t needed;
     struct table *table = table_create(&limits, START, &needed);
 
@@ -38,7 +38,7 @@ static inline bool store_bytes(struct table *table, struct bytes key, struct byt
 {
     struct answer answer = {.status = STATUS_VALUE, .bytes = value};
 
-    return table_store(table, hash_of(key), key, &answer, expires, now);
+    return table_store(table, hash_of(key), key, &answer, now, expires, now);
 }
 
 static inline bool store(struct table *table, const char *key, const char *value, int64_t expires,
@@ -47,26 +47,35 @@ static inline bool store(struct table *table, const char *key, const char *value
     return store_bytes(table, bytes_of_text(key), bytes_of_text(value), expires, now);
 }
 
-static inline bool find(struct table *table, const char *text, int64_t now, struct answer *answer)
+static inline bool find(struct table *table, const char *text, int64_t now, struct found *found)
 {
     struct bytes key = bytes_of_text(text);
 
-    return table_find(table, hash_of(key), key, now, answer);
+    return table_find(table, hash_of(key), key, now, found);
 }
 
+static inline void remove_key(struct table *table, const char *text, int64_t now)
+{
+    struct bytes key = bytes_of_text(text);
+
+    table_remove(table, hash_of(key), key, now);
+}
+
+/* Is the value found, and lives? */
 static inline bool holds(struct table *table, const char *key, const char *value, int64_t now)
 {
-    struct answer answer;
+    struct found found;
 
-    return find(table, key, now, &answer) && answer.status == STATUS_VALUE &&
-           bytes_are_equal(answer_bytes(&answer), bytes_of_text(value));
+    return find(table, key, now, &found) && found.answer.status == STATUS_VALUE &&
+           found.answer.life_ms > 0 &&
+           bytes_are_equal(answer_bytes(&found.answer), bytes_of_text(value));
 }
 
 static inline bool lacks(struct table *table, const char *key, int64_t now)
 {
-    struct answer answer;
+    struct found found;
 
-    return !find(table, key, now, &answer);
+    return !find(table, key, now, &found);
 }
 
 static inline char *number_key(char text[16], int number)

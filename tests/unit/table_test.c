@@ -9,11 +9,11 @@ static void test_a_value_is_found_byte_for_byte(void **state)
     static const char bytes[] = "first line\nsecond\0 line\r\n\xff";
     struct table *table = new_table(10, ROOMY, 60 * SECOND);
     struct bytes key = {"a/b\0c", 5}, value = {bytes, sizeof bytes};
-    struct answer answer;
+    struct found found;
     assert_true(store_bytes(table, key, value, START + SECOND, START));
-    assert_true(table_find(table, hash_of(key), key, START, &answer));
-    assert_int_equal(answer.status, STATUS_VALUE);
-    assert_true(bytes_are_equal(answer_bytes(&answer), value));
+    assert_true(table_find(table, hash_of(key), key, START, &found));
+    assert_int_equal(found.answer.status, STATUS_VALUE);
+    assert_true(bytes_are_equal(answer_bytes(&found.answer), value));
     assert_true(lacks(table, "a/b", START));
     table_destroy(&table);
     assert_null(table);
@@ -30,11 +30,11 @@ static void test_keys_and_values_of_all_sizes(void **state)
     for (size_t k = 0; k < sizeof key_sizes / sizeof *key_sizes; k++)
         for (size_t v = 0; v < sizeof value_sizes / sizeof *value_sizes; v++) {
             struct bytes key = {data, key_sizes[k]}, value = {data, value_sizes[v]};
-            struct answer answer;
+            struct found found;
             assert_true(store_bytes(table, key, value, START + SECOND, START));
-            assert_true(table_find(table, hash_of(key), key, START, &answer));
-            assert_true(bytes_are_equal(answer_bytes(&answer), value));
-            assert_int_equal(answer.value != NULL, value.size >= VALUE_BY_REFERENCE);
+            assert_true(table_find(table, hash_of(key), key, START, &found));
+            assert_true(bytes_are_equal(answer_bytes(&found.answer), value));
+            assert_int_equal(found.answer.value != NULL, value.size >= VALUE_BY_REFERENCE);
             assert_int_equal(table_entries(table), k + 1);
         }
     table_destroy(&table);
@@ -48,13 +48,13 @@ static void test_keys_of_equal_hash_are_told_apart(void **state)
     for (int i = 0; i < 300; i++) {
         struct bytes key = bytes_of_text(number_key(text, i));
         struct answer answer = {.status = STATUS_VALUE, .bytes = key};
-        assert_true(table_store(table, 42, key, &answer, START + SECOND, START));
+        assert_true(table_store(table, 42, key, &answer, START, START + SECOND, START));
     }
     for (int i = 0; i < 300; i++) {
         struct bytes key = bytes_of_text(number_key(text, i));
-        struct answer answer;
-        assert_true(table_find(table, 42, key, START, &answer));
-        assert_true(bytes_are_equal(answer.bytes, key));
+        struct found found;
+        assert_true(table_find(table, 42, key, START, &found));
+        assert_true(bytes_are_equal(found.answer.bytes, key));
     }
     table_destroy(&table);
 }
@@ -83,15 +83,16 @@ static void test_a_large_value_is_shared_and_a_small_one_copied(void **state)
     memset(value_writable(large), 'l', large->bytes.size);
     memset(value_writable(small), 's', small->bytes.size);
     assert_true(table_store(table, hash_of(bytes_of_text("large")), bytes_of_text("large"), &answer,
-                            START + SECOND, START));
+                            START, START + SECOND, START));
     assert_ptr_equal(answer.value->bytes.data, large_bytes);
     answer = (struct answer){.status = STATUS_VALUE, .value = small};
     assert_true(table_store(table, hash_of(bytes_of_text("small")), bytes_of_text("small"), &answer,
-                            START + SECOND, START));
+                            START, START + SECOND, START));
     value_release(&large);
     value_release(&small);
-    assert_true(find(table, "large", START, &answer));
-    assert_ptr_equal(answer.value->bytes.data, large_bytes);
+    struct found found;
+    assert_true(find(table, "large", START, &found));
+    assert_ptr_equal(found.answer.value->bytes.data, large_bytes);
     assert_true(holds(table, "small", "ssssssssss", START));
     table_destroy(&table);
 }
@@ -165,15 +166,18 @@ static void test_age_and_remaining_life_are_told(void **state)
     (void)state;
     struct table *table = new_table(10, ROOMY, 60 * SECOND);
     struct bytes key = bytes_of_text("a");
-    struct answer answer = {.status = STATUS_VALUE, .age_ms = 5000, .bytes = key};
-    table_store(table, hash_of(key), key, &answer, START + 20 * SECOND, START + SECOND);
-    assert_true(find(table, "a", START + 3 * SECOND, &answer));
-    assert_int_equal(answer.age_ms, 7000);
-    assert_int_equal(answer.life_ms, 17000);
-    answer = (struct answer){.status = STATUS_VALUE, .age_ms = UINT32_MAX, .bytes = key};
-    table_store(table, hash_of(key), key, &answer, START + 20 * SECOND, START + 3 * SECOND);
-    assert_true(find(table, "a", START + 4 * SECOND, &answer));
-    assert_int_equal(answer.age_ms, UINT32_MAX - 1);
+    struct answer answer = {.status = STATUS_VALUE, .bytes = key};
+    struct found found;
+    table_store(table, hash_of(key), key, &answer, START - 4 * SECOND, START + 20 * SECOND,
+                START + SECOND);
+    assert_true(find(table, "a", START + 3 * SECOND, &found));
+    assert_int_equal(found.answer.age_ms, 7000);
+    assert_int_equal(found.answer.life_ms, 17000);
+    assert_int_equal(found.past_ms, 0);
+    table_store(table, hash_of(key), key, &answer, START - UINT32_MAX * MILLISECOND,
+                START + 20 * SECOND, START + 3 * SECOND);
+    assert_true(find(table, "a", START + 4 * SECOND, &found));
+    assert_int_equal(found.answer.age_ms, UINT32_MAX - 1);
     table_destroy(&table);
 }
 
