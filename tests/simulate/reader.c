@@ -88,7 +88,7 @@ static void check(struct reader *reader, struct connection *c, const struct answ
     if (verdict.is_stale && (c->flags & ASK_RENEW))
         world_complain(world, "%s: a renewal was answered with something stale", name);
     if (verdict.is_hit && version >= 0 &&
-        c->began > redis_model_expiry(reading->model, c->key, version) + MILLISECOND)
+        c->began - MILLISECOND > redis_model_expiry(reading->model, c->key, version))
         world_complain(world, "%s: version %d was a hit behind Redis's own end of it", name,
                        version);
     reading->stale += verdict.is_stale;
