@@ -224,6 +224,24 @@ static void test_notice_before_welcome_ends_the_session(void **state)
     link_asker_destroy(&f.asker);
 }
 
+static void test_notices_may_follow_welcome_in_its_batch(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct batch batch = {0};
+    open_one(&f, true);
+    link_asker_lose(f.asker, f.now);
+    turn(&f, 0);
+    turn(&f, LINK_RETRY_MOST);
+    f.sent = f.text[0] = 0;
+    batch_add_welcome(&batch, 0, 100);
+    batch_add_key(&batch, bytes_of_text("k"));
+    deliver(&f, &batch);
+    assert_true(link_asker_is_open(f.asker));
+    assert_string_equal(f.text, "key:k");
+    link_asker_destroy(&f.asker);
+}
+
 /* ---- proofs ---- */
 
 static void open_watching(struct fixture *f)
@@ -334,6 +352,7 @@ int main(void)
         cmocka_unit_test(test_end_of_a_session_is_a_loss_after_its_asks_were_answered),
         cmocka_unit_test(test_notices_that_nobody_wanted_end_the_session),
         cmocka_unit_test(test_notice_before_welcome_ends_the_session),
+        cmocka_unit_test(test_notices_may_follow_welcome_in_its_batch),
         cmocka_unit_test(test_age_of_the_proof_is_counted_back_from_the_question),
         cmocka_unit_test(test_one_question_is_under_way_at_a_time),
         cmocka_unit_test(test_no_proof_is_no_news_and_asked_again),
