@@ -214,7 +214,8 @@ static void test_notice_before_welcome_ends_the_session(void **state)
     link_asker_lose(f.asker, f.now);
     turn(&f, 0);
     turn(&f, LINK_RETRY_MOST);
-    f.sent = f.text[0] = 0;
+    f.sent = 0;
+    f.text[0] = '\0';
     batch_add_key(&batch, bytes_of_text("k"));
     deliver(&f, &batch);
     assert_string_equal(f.text, "");
@@ -233,7 +234,8 @@ static void test_notices_may_follow_welcome_in_its_batch(void **state)
     link_asker_lose(f.asker, f.now);
     turn(&f, 0);
     turn(&f, LINK_RETRY_MOST);
-    f.sent = f.text[0] = 0;
+    f.sent = 0;
+    f.text[0] = '\0';
     batch_add_welcome(&batch, 0, 100);
     batch_add_key(&batch, bytes_of_text("k"));
     deliver(&f, &batch);
