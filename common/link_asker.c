@@ -187,15 +187,26 @@ enum status link_asker_ask(struct link_asker *asker, int64_t now, uint64_t token
     return STATUS_VALUE;
 }
 
+/* Whether these records may come now: WELCOME first, then answers; notices at any time after it, in
+ * the same batch too, where they are wanted. */
+static bool may_come(const struct link_asker *asker, const struct batch_reader *reader)
+{
+    const unsigned notices = asker->settings.on_notice ? NOTICES : 0;
+    if (asker->state == OPEN)
+        return (reader->kinds & ~(ANSWERS | notices)) == 0;
+    struct batch_reader again = *reader;
+    struct record record;
+    unsigned allowed = RECORD_BIT(RECORD_WELCOME);
+    for (; batch_next(&again, &record); allowed = notices)
+        if ((RECORD_BIT(record.kind) & ~allowed) != 0)
+            return false;
+    return true;
+}
+
 /* A batch of our session, its records checked one by one but not whether they may come now. */
 static bool take_batch(struct link_asker *asker, int64_t now, struct batch_reader *reader)
 {
-    unsigned allowed = asker->state == OPENING     ? RECORD_BIT(RECORD_WELCOME)
-                       : asker->settings.on_notice ? ANSWERS | NOTICES
-                                                   : ANSWERS;
-    if ((reader->kinds & ~allowed) != 0 ||
-        (asker->state == OPENING && reader->header.records > 1) ||
-        !link_window_accept(&asker->window, now, &reader->header))
+    if (!may_come(asker, reader) || !link_window_accept(&asker->window, now, &reader->header))
         return false;
 
     asker->counters.batches_received++;

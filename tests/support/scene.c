@@ -57,8 +57,10 @@ static void on_answer(void *stage, struct moment now, uint64_t token, const stru
 
 static void on_notice(void *stage, struct moment now, const struct notice *notice)
 {
-    (void)now, (void)notice;
-    ((struct fake *)stage)->notices++;
+    struct fake *fake = stage;
+    fake->notices++;
+    if (fake->script.on_notice != NULL)
+        fake->script.on_notice(fake, now, notice);
 }
 
 static int64_t on_turn(void *stage, struct moment now)
@@ -156,6 +158,12 @@ void scene_answer_with_key(struct fake *fake, const struct return_address *from,
                 &(struct answer){.status = STATUS_VALUE, .life_ms = 1000, .bytes = key});
 }
 
+static void relay_notice(struct fake *fake, struct moment now, const struct notice *notice)
+{
+    (void)now;
+    port_notify(fake->setup.serves, notice);
+}
+
 static void gather_text(struct fake *fake, uint64_t token, const struct answer *answer)
 {
     const struct bytes bytes = answer_bytes(answer);
@@ -202,7 +210,8 @@ struct scene *scene_create(size_t reactors)
                                         .instance_count = STAGES,
                                         .reactors = scene->placement,
                                         .reactor_count = reactors};
-    scene->fakes[RELAY].script = (struct script){.on_ask = relay_ask, .on_answer = relay_answer};
+    scene->fakes[RELAY].script =
+        (struct script){.on_ask = relay_ask, .on_answer = relay_answer, .on_notice = relay_notice};
     scene->fakes[ORIGIN].script = (struct script){.on_ask = scene_answer_with_key};
     scene->fakes[INSPECTOR].script = (struct script){.on_answer = gather_text};
     log_init(&scene->log, 2, LOG_ERROR, false);

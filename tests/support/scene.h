@@ -24,6 +24,7 @@ struct script {
     bool (*is_settled)(struct fake *fake);
     void (*on_ask)(struct fake *fake, const struct return_address *from, struct bytes key);
     void (*on_answer)(struct fake *fake, uint64_t token, const struct answer *answer);
+    void (*on_notice)(struct fake *fake, struct moment now, const struct notice *notice);
     int64_t (*on_turn)(struct fake *fake, struct moment now);
     void (*drain)(struct fake *fake);
     bool (*is_drained)(struct fake *fake);

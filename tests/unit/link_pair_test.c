@@ -1,6 +1,7 @@
 /* An asker and a server, joined by a wire that can lose, repeat, cut and stand still, under a false
  * clock. Whatever happens, every ask that was taken is answered exactly once, and with its own
- * answer.
+ * answer; notices arrive in their order, or a loss is told; and what is proven at one end was
+ * proven at the other, all notices before it having arrived.
  *
  * Longer than a file should be, because the single cases and the schedules share one pair. */
 #include "common/link_asker.h"
@@ -17,18 +18,28 @@
 
 #include <cmocka.h>
 
-#define MOST_ASKS 40000 /* of a pair that takes all credit */
-#define SCHEDULE  2048  /* of a schedule: a few in each of its steps */
-#define PEER      77
+#define MOST_ASKS   40000 /* of a pair that takes all credit */
+#define SCHEDULE    2048  /* of a schedule: a few in each of its steps */
+#define MOST_PROOFS 4096
+#define PEER        77
+#define WATCH       (30 * MILLISECOND)
 
 struct held_ask {
     struct return_address from;
     char key[16];
 };
 
+struct given_proof {
+    int64_t proven;   /* mono ns */
+    uint64_t notices; /* given before it */
+};
+
 struct pair {
     uint64_t seed;
     int64_t now;
+    /* What each end believes the time to be, where it reads the clock only now and then. */
+    bool is_slow;
+    int64_t asker_now, server_now;
     struct link_asker *asker;
     struct link_server *server;
     struct fake_wire to_server, to_asker;
@@ -38,8 +49,17 @@ struct pair {
     unsigned char *answers;
     enum status *statuses;
     uint32_t opened, lost;
+    /* What it was told. */
+    uint64_t noticed;  /* the number of the last notice */
+    bool knows_loss;   /* since then it was told LOST, or it has heard nothing yet */
+    uint32_t overtold; /* LOST without a session's end */
+    int64_t proven;
 
     /* The stage that serves. */
+    uint64_t notices; /* it has given */
+    size_t key_size;  /* bytes, of their keys: they begin with the notice's number */
+    struct given_proof proofs[MOST_PROOFS];
+    size_t proof_count;
     bool answers_at_once;
     struct held_ask *held;
     uint32_t held_count;
@@ -58,6 +78,20 @@ static uint64_t next_random(void *owner)
 static bool chance(struct pair *pair, unsigned percent)
 {
     return next_random(pair) % 100 < percent;
+}
+
+static int64_t asker_now(struct pair *pair)
+{
+    if (!pair->is_slow)
+        pair->asker_now = pair->now;
+    return pair->asker_now;
+}
+
+static int64_t server_now(struct pair *pair)
+{
+    if (!pair->is_slow)
+        pair->server_now = pair->now;
+    return pair->server_now;
 }
 
 /* ---- the stages ---- */
@@ -79,6 +113,60 @@ static void on_answer(void *owner, uint64_t token, const struct answer *answer)
     char key[16] = {0};
     memcpy(key, &token, sizeof token);
     assert_true(bytes_are_equal(bytes, (struct bytes){key, sizeof key}));
+}
+
+static void check_proof(struct pair *pair, int64_t proven)
+{
+    for (size_t i = 0; i < pair->proof_count; i++)
+        if (pair->proofs[i].proven >= proven) {
+            assert_true(pair->noticed >= pair->proofs[i].notices || pair->knows_loss);
+            pair->proven = proven;
+            return;
+        }
+    fail(); /* nothing so young was ever proven at the other end */
+}
+
+static void on_notice(void *owner, const struct notice *notice)
+{
+    struct pair *pair = owner;
+    uint64_t number;
+    switch (notice->kind) {
+    case NOTICE_KEY:
+        assert_int_equal(notice->key.size, pair->key_size);
+        memcpy(&number, notice->key.data, sizeof number);
+        assert_true(number == pair->noticed + 1 || (number > pair->noticed && pair->knows_loss));
+        pair->noticed = number;
+        pair->knows_loss = false;
+        break;
+    case NOTICE_LOST:
+        pair->knows_loss = true;
+        pair->overtold += link_asker_is_open(pair->asker);
+        break;
+    case NOTICE_PROVEN:
+        check_proof(pair, notice->proven);
+        break;
+    case NOTICE_ALL:
+        fail();
+    }
+}
+
+static void announce(struct pair *pair, uint64_t count)
+{
+    static char key[MESSAGE_MAX_KEY];
+    while (count-- > 0) {
+        pair->notices++;
+        memcpy(key, &pair->notices, sizeof pair->notices);
+        link_server_notify(pair->server,
+                           &(struct notice){.kind = NOTICE_KEY, .key = {key, pair->key_size}});
+    }
+}
+
+static void prove(struct pair *pair)
+{
+    const int64_t proven = server_now(pair);
+    assert_true(pair->proof_count < MOST_PROOFS);
+    pair->proofs[pair->proof_count++] = (struct given_proof){proven, pair->notices};
+    link_server_notify(pair->server, &(struct notice){.kind = NOTICE_PROVEN, .proven = proven});
 }
 
 static void on_asker_event(void *owner, enum link_event event, uint64_t theirs)
@@ -106,7 +194,7 @@ static void answer_held(struct pair *pair, uint32_t at)
 static void on_ask(void *owner, const struct return_address *from, const struct ask *asked)
 {
     struct pair *pair = owner;
-    assert_true(asked->deadline >= pair->now);
+    assert_true(asked->deadline >= server_now(pair));
     assert_true(pair->held_count < pair->most_asks);
     struct held_ask *held = &pair->held[pair->held_count++];
     assert_int_equal(asked->key.size, sizeof held->key);
@@ -131,7 +219,7 @@ static enum status ask(struct pair *pair)
     memcpy(key, &token, sizeof token);
     pair->asks++; /* first: an answer may not come during the call, and is checked against this */
     enum status status = link_asker_ask(
-        pair->asker, pair->now, token,
+        pair->asker, asker_now(pair), token,
         &(struct ask){.key = (struct bytes){key, sizeof key}, .deadline = pair->now + SECOND});
     if (status != STATUS_VALUE)
         pair->asks--;
@@ -165,7 +253,10 @@ static struct pair *pair_create_for(uint32_t most_asks, uint64_t seed, bool hear
                                            .random = next_random,
                                            .owner = pair,
                                            .on_answer = on_answer,
+                                           .on_notice = on_notice,
                                            .on_event = on_asker_event};
+    pair->key_size = sizeof pair->notices;
+    pair->knows_loss = true;
     pair->asker = link_asker_create(&settings);
     start_server(pair);
     return pair;
@@ -193,7 +284,7 @@ static void pair_destroy(struct pair *pair)
 static void flush_asker(struct pair *pair)
 {
     struct batch *batch;
-    while ((batch = link_asker_flush(pair->asker, pair->now)) != NULL)
+    while ((batch = link_asker_flush(pair->asker, asker_now(pair))) != NULL)
         fake_wire_send(&pair->to_server, batch, PEER);
 }
 
@@ -201,14 +292,14 @@ static void flush_server(struct pair *pair)
 {
     struct batch *batch;
     uint64_t peer;
-    while ((batch = link_server_flush(pair->server, pair->now, &peer)) != NULL)
+    while ((batch = link_server_flush(pair->server, server_now(pair), &peer)) != NULL)
         fake_wire_send(&pair->to_asker, batch, peer);
 }
 
 static void deliver_to_server(struct pair *pair)
 {
     struct fake_message message = fake_wire_take(&pair->to_server);
-    link_server_receive(pair->server, pair->now, message.peer, buffer_bytes(&message.frame),
+    link_server_receive(pair->server, server_now(pair), message.peer, buffer_bytes(&message.frame),
                         message.values, message.value_count);
     fake_message_fini(&message);
 }
@@ -216,7 +307,7 @@ static void deliver_to_server(struct pair *pair)
 static void deliver_to_asker(struct pair *pair)
 {
     struct fake_message message = fake_wire_take(&pair->to_asker);
-    link_asker_receive(pair->asker, pair->now, buffer_bytes(&message.frame), message.values,
+    link_asker_receive(pair->asker, asker_now(pair), buffer_bytes(&message.frame), message.values,
                        message.value_count);
     fake_message_fini(&message);
 }
@@ -432,6 +523,42 @@ static void test_all_credit_is_taken_and_comes_back(void **state)
     pair_destroy(pair);
 }
 
+static void test_proof_arrives_behind_the_notices_before_it(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_create(10, false);
+    turn_until_open(pair);
+    link_asker_watch(pair->asker, WATCH);
+    announce(pair, 20 * MESSAGE_MAX_RECORDS); /* more than a window holds */
+    prove(pair);
+    for (int i = 0; i < 100; i++) {
+        turn(pair);
+        pair->now += MILLISECOND;
+    }
+    assert_int_equal(pair->noticed, pair->notices);
+    assert_in_range(pair->proven, pair->proofs[0].proven - 10 * MILLISECOND,
+                    pair->proofs[0].proven);
+    assert_int_equal(pair->overtold + pair->lost, 0);
+    pair_destroy(pair);
+}
+
+static void test_notices_too_many_for_the_wire_become_a_loss(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_create(11, false);
+    turn_until_open(pair);
+    pair->key_size = MESSAGE_MAX_KEY;
+    announce(pair, 3000);
+    for (int i = 0; i < 30; i++)
+        turn(pair);
+    assert_int_equal(pair->overtold, 1);
+    assert_true(pair->knows_loss && pair->noticed < pair->notices);
+    announce(pair, 1);
+    turn(pair);
+    assert_int_equal(pair->noticed, pair->notices);
+    pair_destroy(pair);
+}
+
 /* ---- everything at once ---- */
 
 static void cut_message(struct pair *pair, struct fake_wire *wire)
@@ -479,8 +606,25 @@ static void break_something(struct pair *pair)
     }
 }
 
+/* An end begins a turn, and reads the clock. */
+static void read_clocks(struct pair *pair)
+{
+    if (chance(pair, 50))
+        pair->asker_now = pair->now;
+    pair->now += (int64_t)(next_random(pair) % 10) * MILLISECOND;
+    if (chance(pair, 50))
+        pair->server_now = pair->now;
+}
+
 static void step(struct pair *pair, unsigned faults)
 {
+    read_clocks(pair);
+    if (chance(pair, 30))
+        announce(pair, next_random(pair) % (chance(pair, 5) ? 600 : 5));
+    if (chance(pair, 20))
+        prove(pair);
+    if (chance(pair, 1))
+        link_server_notify(pair->server, &(struct notice){.kind = NOTICE_LOST});
     for (uint64_t n = next_random(pair) % 8; n > 0 && pair->asks + 1 < pair->most_asks; n--)
         ask(pair);
     if (chance(pair, 60))
@@ -492,19 +636,20 @@ static void step(struct pair *pair, unsigned faults)
     pair->answers_at_once = chance(pair, 30);
     for (uint64_t n = next_random(pair) % 8; n > 0 && pair->held_count > 0; n--)
         answer_held(pair, (uint32_t)(next_random(pair) % pair->held_count));
-    link_server_tick(pair->server, pair->now);
+    link_server_tick(pair->server, server_now(pair));
     if (chance(pair, 60))
         flush_server(pair);
     for (uint64_t n = next_random(pair) % 4; n > 0 && pair->to_asker.count > 0; n--)
         deliver_to_asker(pair);
-    link_asker_tick(pair->asker, pair->now);
-    pair->now += (int64_t)(next_random(pair) % 20) * MILLISECOND;
+    link_asker_tick(pair->asker, asker_now(pair));
+    pair->now += (int64_t)(next_random(pair) % 10) * MILLISECOND;
     if (chance(pair, 1))
         pair->now += 2 * SECOND; /* both stood still */
 }
 
 static void settle(struct pair *pair)
 {
+    pair->is_slow = false;
     pair->answers_at_once = true;
     while (pair->held_count > 0)
         answer_held(pair, 0);
@@ -515,12 +660,37 @@ static void settle(struct pair *pair)
     turn_until_open(pair);
 }
 
-static void run_schedule(uint64_t seed, unsigned faults, bool heartbeat)
+/* In the end all is known at both ends: what was announced, or that some was lost, and a proof as
+ * young as the way and the questions allow. */
+static void settle_notices(struct pair *pair)
+{
+    prove(pair);
+    const int64_t proven = pair->now;
+    for (int i = 0; i < 100; i++) {
+        turn(pair);
+        pair->now += 10 * MILLISECOND;
+    }
+    assert_true(pair->noticed == pair->notices || pair->knows_loss);
+    assert_in_range(pair->proven, proven - 100 * MILLISECOND, proven);
+}
+
+static struct pair *play_schedule(uint64_t seed, unsigned faults, bool heartbeat, size_t key_size)
 {
     struct pair *pair = pair_create_for(SCHEDULE, seed, heartbeat);
+    pair->key_size = key_size;
+    pair->asker_now = pair->server_now = pair->now;
+    pair->is_slow = true;
+    link_asker_watch(pair->asker, WATCH);
     for (int i = 0; i < 200; i++)
         step(pair, faults);
     settle(pair);
+    settle_notices(pair);
+    return pair;
+}
+
+static void run_schedule(uint64_t seed, unsigned faults, bool heartbeat)
+{
+    struct pair *pair = play_schedule(seed, faults, heartbeat, sizeof pair->notices);
     assert_int_equal(link_asker_outstanding(pair->asker), 0);
     for (uint32_t i = 0; i < pair->asks; i++)
         assert_int_equal(pair->answers[i], 1);
@@ -547,6 +717,18 @@ static void test_no_ask_fails_in_a_thousand_schedules_without_faults(void **stat
         run_schedule(seed, 0, false);
 }
 
+static void test_a_loss_is_told_in_schedules_with_more_notices_than_can_wait(void **state)
+{
+    (void)state;
+    uint32_t overtold = 0;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct pair *pair = play_schedule(seed, seed % 2 ? 0 : 5, true, MESSAGE_MAX_KEY);
+        overtold += link_server_counters(pair->server)->notices_overflowed > 0;
+        pair_destroy(pair);
+    }
+    assert_true(overtold > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -559,8 +741,11 @@ int main(void)
         cmocka_unit_test(test_heartbeats_keep_an_idle_session),
         cmocka_unit_test(test_server_that_opens_late_keeps_the_asker_waiting),
         cmocka_unit_test(test_all_credit_is_taken_and_comes_back),
+        cmocka_unit_test(test_proof_arrives_behind_the_notices_before_it),
+        cmocka_unit_test(test_notices_too_many_for_the_wire_become_a_loss),
         cmocka_unit_test(test_every_ask_is_answered_once_in_a_thousand_schedules_with_faults),
         cmocka_unit_test(test_no_ask_fails_in_a_thousand_schedules_without_faults),
+        cmocka_unit_test(test_a_loss_is_told_in_schedules_with_more_notices_than_can_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
