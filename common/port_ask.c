@@ -21,6 +21,7 @@ struct shard {
     bool is_remote; /* in another process, or as if: it can be lost. Only then: */
     struct reactor_socket *lane;
     bool was_connected, lane_was_connected;
+    int64_t tried_at, lane_tried_at; /* mono ns: last seen connected, or connected anew */
     struct again again;
     struct reactor_rest rest;
     int64_t proven;    /* mono ns: the shard's proof since its last LOST, or NO_PROOF */
@@ -175,6 +176,7 @@ static bool open_shard(struct asking *asking, struct shard *shard, struct reacto
     shard->name = memory_copy_text(setup->name);
     shard->is_remote = address_scheme(setup->address) != ADDRESS_INPROC;
     again_init(&shard->again);
+    shard->tried_at = shard->lane_tried_at = clock_read(asking->owner->clock).mono;
     shard->link = link_asker_create(&(struct link_asker_settings){
         .ring = ring_digest(asking->ring),
         .heartbeat = shard->is_remote,
@@ -254,6 +256,19 @@ static void send_batches(struct shard *shard, struct reactor_socket *socket, int
     }
 }
 
+/* Longer than ZeroMQ takes for any try of its own. */
+#define RECONNECT_AFTER (3 * SECOND)
+
+static void see_to_connection(struct reactor_socket *socket, bool is_connected, int64_t now,
+                              int64_t *tried_at)
+{
+    if (!is_connected && now - *tried_at < RECONNECT_AFTER)
+        return;
+    *tried_at = now;
+    if (!is_connected)
+        reactor_socket_reconnect(socket);
+}
+
 /* Where the peer has just gone, its session ends now and not when its silence is noticed; where it
  * has just come, it is greeted now and not when the retry is due. */
 static void follow_connections(struct shard *shard, int64_t now)
@@ -269,6 +284,8 @@ static void follow_connections(struct shard *shard, int64_t now)
         link_asker_hurry(shard->link, now);
     shard->was_connected = is_connected;
     shard->lane_was_connected = lane_is_connected;
+    see_to_connection(shard->socket, is_connected, now, &shard->tried_at);
+    see_to_connection(shard->lane, lane_is_connected, now, &shard->lane_tried_at);
 }
 
 /* Asks once more what was in flight when the session ended, or says that it cannot be. */

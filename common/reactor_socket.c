@@ -152,6 +152,13 @@ bool reactor_socket_is_connected(struct reactor_socket *socket)
     return socket->is_connected;
 }
 
+void reactor_socket_reconnect(struct reactor_socket *socket)
+{
+    transport_reconnect(socket->transport, socket->address);
+    socket->has_edge = true;
+    socket->may_have_input = true; /* its edges may be past */
+}
+
 void reactor_socket_allow(struct reactor_socket *socket, const struct key_list *allowed)
 {
     transport_allow(socket->transport, allowed);

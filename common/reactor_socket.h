@@ -64,6 +64,9 @@ struct reactor_socket *reactor_socket_open(struct reactor_rest *rest,
 /* Whether there is a peer to be sent to; for the asking side. */
 bool reactor_socket_is_connected(struct reactor_socket *socket);
 
+/* See transport_reconnect. */
+void reactor_socket_reconnect(struct reactor_socket *socket);
+
 /* See transport_allow. */
 void reactor_socket_allow(struct reactor_socket *socket, const struct key_list *allowed);
 

@@ -128,6 +128,13 @@ bool transport_is_connected(struct transport *transport, bool *has_input)
     return (events & ZMQ_POLLOUT) != 0;
 }
 
+/* Where either fails there is no connection, as before. */
+void transport_reconnect(struct transport *transport, const char *address)
+{
+    zmq_disconnect(transport->socket, address);
+    zmq_connect(transport->socket, address);
+}
+
 /* ---- sending ---- */
 
 /* Sends one frame, which is used up, whatever the result. */

@@ -64,6 +64,11 @@ uint64_t transport_name(const struct transport *transport);
  * in `has_input` whether there is something to receive. */
 bool transport_is_connected(struct transport *transport, bool *has_input);
 
+/* Ends the connection, or what has become of it, and begins with a new one; for the asking side.
+ * Otherwise ZeroMQ connects again by itself, but not after its peer has broken its protocol:
+ * because it does without keys, say, or was another program. */
+void transport_reconnect(struct transport *transport, const char *address);
+
 /* Sends a sealed batch to `peer` (ignored where this side asks). The frame is copied; a value's
  * reference passes to the message, and is nulled in the batch then. */
 enum transport_result transport_send(struct transport *transport, uint64_t peer,

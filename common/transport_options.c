@@ -36,20 +36,24 @@ static bool set_patience(void *socket)
 
 /* TCP itself waits twice as long before each further try, so that a network that was away for some
  * seconds is not found again for as many more. So a connection on which nothing was acknowledged
- * for as long as a link may be silent is given up, and ZeroMQ tries afresh at its own pace.
+ * for as long as a link may be silent is given up, and ZeroMQ tries afresh at its own pace. The
+ * asker does so, and for its asks alone: a huge answer may meet so many losses that to make them
+ * good takes longer.
  *
  * Keepalive is for what lies between: a NAT forgets connections that are quiet. */
-static bool set_tcp(void *socket, const char *address)
+static bool set_tcp(void *socket, const struct transport_setup *setup)
 {
     static const struct option options[] = {
-        {ZMQ_TCP_MAXRT, 1000},      /* ms; where the system has none, ZeroMQ's heartbeats tell */
         {ZMQ_CONNECT_TIMEOUT, 500}, /* ms; so no round trip may take as long */
         {ZMQ_TCP_KEEPALIVE, 1},       {ZMQ_TCP_KEEPALIVE_IDLE, 30}, /* s */
         {ZMQ_TCP_KEEPALIVE_INTVL, 5},                               /* s */
         {ZMQ_TCP_KEEPALIVE_CNT, 3},
     };
-    const struct option ipv6 = {ZMQ_IPV6, address_rest(address)[0] == '['};
-    return SET_ALL(socket, options) && set_all(socket, &ipv6, 1);
+    const struct option ipv6 = {ZMQ_IPV6, address_rest(setup->address)[0] == '['};
+    /* ms; 0: the system's. Where it has no such limit, ZeroMQ's heartbeats tell. */
+    const bool gives_up = setup->side == TRANSPORT_ASKS && !setup->is_bulk;
+    const struct option most = {ZMQ_TCP_MAXRT, gives_up ? 1000 : 0};
+    return SET_ALL(socket, options) && set_all(socket, &ipv6, 1) && set_all(socket, &most, 1);
 }
 
 /* Asks carry no values. Nothing is queued for a peer that is not there: its absence must show. */
@@ -88,7 +92,7 @@ bool transport_set_options(void *socket, const struct transport_setup *setup)
     const struct option quiet[] = {{ZMQ_HEARTBEAT_IVL, 0}};
     return set_patience(socket) && (!setup->is_bulk || set_all(socket, quiet, 1)) &&
            set_side(socket, setup) &&
-           (address_scheme(setup->address) != ADDRESS_TCP || set_tcp(socket, setup->address)) &&
+           (address_scheme(setup->address) != ADDRESS_TCP || set_tcp(socket, setup)) &&
            (setup->keys == NULL || set_keys(socket, setup));
 }
 

@@ -22,10 +22,11 @@ test: $(WEIR) $(TESTS) $(PROGRAMS) $(FUZZERS)
 test-asan test-tsan: test-%:
 	$(Q)$(MAKE) VARIANT=$* test
 
-## make test-split     the processes of a split topology die, stand still, lose their network; as root
+## make test-split     the processes of a split topology die, stand still, lose their network; as root;
+##                     ONLY=regex as above
 test-split: $(WEIR) $(SPLITS) $(PROGRAMS)
 	$(Q)WEIR_BINARY=$(CURDIR)/$(WEIR) WEIR_VARIANT=$(VARIANT) WEIR_TOPOLOGIES=tests/topologies \
-	    ONLY='^split/' tests/run $(B) $(SPLITS)
+	    ONLY='$(or $(ONLY),^split/)' tests/run $(B) $(SPLITS)
 
 ## make test-clients   Redis clients of other languages read through weir: Python's, two of npm's
 test-clients: $(WEIR) build/clients/node_modules

@@ -187,13 +187,16 @@ static void test_huge_value_on_a_narrow_link(void **state)
     relay_set_weather(hosts_relay(p->hosts), (struct relay_weather){.rate = RATE});
     load_forget(load);
     int64_t begun = deadline_now();
-    assert_int_equal(pair_get(p, p->edge, "/huge", &body), 200);
-    assert_int_equal(body.length, HUGE);
-    print_message("%d bytes in %d ms\n", HUGE, (int)(deadline_now() - begun));
-    assert_true(deadline_now() - begun > 2000);
+    int status = pair_get(p, p->edge, "/huge", &body), took = (int)(deadline_now() - begun);
+    if (status != 200 || body.length != HUGE)
+        pair_fail(p, "%d and %zu bytes after %d ms", status, body.length, took);
+    print_message("%d bytes in %d ms\n", HUGE, took);
+    assert_true(took > 2000);
     expect_right(p, load);
-    assert_int_equal(load_tally(load).unavailable + load_tally(load).late, 0);
-    assert_true(pair_metric(p, p->edge, "weir_link_sessions_lost_total") == lost);
+    struct load_tally tally = load_tally(load);
+    double losses = pair_metric(p, p->edge, "weir_link_sessions_lost_total") - lost;
+    if (tally.unavailable + tally.late > 0 || losses > 0)
+        pair_fail(p, "%zu 503, %zu 504, %g sessions lost", tally.unavailable, tally.late, losses);
     end(p, &load);
     blob_fini(&body);
 }

@@ -5,6 +5,7 @@
 #include "common/reactor.h"
 #include "common/transport.h"
 
+#include "tests/support/deadline.h"
 #include "tests/support/net.h"
 #include "tests/support/scene.h"
 #include "tests/support/temp_dir.h"
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #define ASKS 100
@@ -145,6 +147,7 @@ static void test_huge_values_arrive_whole_over_tcp(void **state)
  * answers. */
 struct mortal {
     const char *address;
+    int listener; /* -1, or where another kind of server stands in front of the first life */
     size_t lives; /* to be ended */
     size_t asks;  /* of all lives */
     struct link_server *server;
@@ -191,9 +194,28 @@ static void live(struct mortal *mortal, struct transport *transport)
     }
 }
 
+/* Greets as ZMTP 3 does, but wants passwords: then its peer breaks off, and ZeroMQ leaves it at
+ * that. Both connections of a link meet it. */
+static void repel(int listener)
+{
+    static const unsigned char greeting[64] = {0xff, 0,    0, 0, 0,   0,   0,   0,   0,
+                                               1,    0x7f, 3, 0, 'P', 'L', 'A', 'I', 'N'};
+    for (int i = 0; i < 2; i++) {
+        char data[256];
+        int peer = net_accept(listener);
+        net_send(peer, greeting, sizeof greeting, deadline_in(PATIENCE));
+        while (net_receive(peer, data, sizeof data, deadline_in(PATIENCE)) > 0)
+            ;
+        close(peer);
+    }
+    close(listener);
+}
+
 static void *live_and_die(void *argument)
 {
     struct mortal *mortal = argument;
+    if (mortal->listener >= 0)
+        repel(mortal->listener);
     const struct transport_setup setup = {.side = TRANSPORT_SERVES, .address = mortal->address};
     const struct link_server_settings settings = {
         .needs_heartbeat = true, .owner = mortal, .on_ask = take_ask, .on_event = ignore_event};
@@ -229,10 +251,9 @@ static void note_answer(struct fake *fake, uint64_t token, const struct answer *
 }
 
 /* Returns how often the server was asked. */
-static size_t outlive(size_t lives, const char *expected)
+static size_t outlive(int listener, const char *address, size_t lives, const char *expected)
 {
-    char address[128], *directory = temp_dir_create();
-    struct mortal mortal = {.address = make_address(directory, address), .lives = lives};
+    struct mortal mortal = {.listener = listener, .address = address, .lives = lives};
     struct scene *scene = scene_create(1);
     pthread_t thread;
     atomic_init(&mortal.is_over, false);
@@ -247,14 +268,21 @@ static size_t outlive(size_t lives, const char *expected)
     assert_string_equal(scene->order, expected);
     assert_int_equal(scene->fakes[CLIENT].notices, lives);
     scene_destroy(&scene);
-    temp_dir_destroy(&directory);
     return mortal.asks;
+}
+
+static size_t outlive_over_ipc(size_t lives, const char *expected)
+{
+    char address[128], *directory = temp_dir_create();
+    const size_t asks = outlive(-1, make_address(directory, address), lives, expected);
+    temp_dir_destroy(&directory);
+    return asks;
 }
 
 static void test_what_was_in_flight_when_the_peer_died_is_asked_once_more(void **state)
 {
     (void)state;
-    assert_int_equal(outlive(1, "7:0"), 2);
+    assert_int_equal(outlive_over_ipc(1, "7:0"), 2);
 }
 
 static void test_but_not_twice(void **state)
@@ -262,7 +290,17 @@ static void test_but_not_twice(void **state)
     char expected[16];
     (void)state;
     snprintf(expected, sizeof expected, "7:%d", STATUS_AWAY);
-    assert_int_equal(outlive(2, expected), 2);
+    assert_int_equal(outlive_over_ipc(2, expected), 2);
+}
+
+/* A peer that is started before its file says that it is encrypted, or another program. */
+static void test_a_server_is_found_where_another_kind_stood(void **state)
+{
+    char address[128];
+    int port, listener = net_listen(&port);
+    (void)state;
+    snprintf(address, sizeof address, "tcp://127.0.0.1:%d", port);
+    assert_int_equal(outlive(listener, address, 0, "7:0"), 1);
 }
 
 /* ---- strangers ---- */
@@ -351,6 +389,7 @@ int main(void)
         cmocka_unit_test(test_huge_values_arrive_whole_over_tcp),
         cmocka_unit_test(test_what_was_in_flight_when_the_peer_died_is_asked_once_more),
         cmocka_unit_test(test_but_not_twice),
+        cmocka_unit_test(test_a_server_is_found_where_another_kind_stood),
         cmocka_unit_test(test_what_strangers_send_is_counted_and_dropped),
     };
     return cmocka_run_group_tests_name("remote_link", tests, NULL, NULL);
