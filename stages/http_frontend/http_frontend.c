@@ -165,7 +165,7 @@ static void *create(const struct stage_setup *setup, struct error *error)
     struct http_frontend *frontend = memory_alloc(1, sizeof(*frontend));
     frontend->asks = setup->asks;
     frontend->http.clock = setup->clock;
-    frontend->allows_refresh = strcmp(settings_text(setup->settings, "allow_refresh"), "true") == 0;
+    frontend->allows_refresh = settings_number(setup->settings, "allow_refresh") != 0;
     freshness_chain_init(&frontend->chain, setup->caches, setup->cache_count);
     struct server_limits limits = server_limits_of(setup->settings);
     frontend->server = server_create(setup, &limits, &protocol, frontend, error);
@@ -225,16 +225,10 @@ static bool is_drained(void *stage)
     return server_is_drained(frontend->server);
 }
 
-static bool check_flag(const char *text, struct error *error)
-{
-    return strcmp(text, "true") == 0 || strcmp(text, "false") == 0 ||
-           error_set(error, "must be true or false");
-}
-
 // clang-format off
 static const struct setting_spec settings[] = {
     SERVER_SETTINGS("60s"),
-    {.name = "allow_refresh", .type = SETTING_TEXT, .preset = "false", .check = check_flag},
+    {.name = "allow_refresh", .type = SETTING_FLAG, .preset = "false"},
     {0}};
 // clang-format on
 

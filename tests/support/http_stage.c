@@ -104,7 +104,7 @@ struct chain {
 };
 
 static struct http_stage *create(struct server_limits limits, struct chain chain,
-                                 const char *allow_refresh)
+                                 bool allows_refresh)
 {
     struct http_stage *stage = calloc(1, sizeof(*stage));
     struct error error = {""};
@@ -116,7 +116,7 @@ static struct http_stage *create(struct server_limits limits, struct chain chain
     stage->clock = (struct clock){clock_now(), true};
     log_init(&stage->log, STDERR_FILENO, LOG_ERROR, false);
     set_all(stage, &limits);
-    stage->values[find_setting("allow_refresh")].text = allow_refresh;
+    stage->values[find_setting("allow_refresh")].number = allows_refresh;
     if (!listener_open(&stage->listener, "127.0.0.1:0", 1, &error))
         trouble("%s", error.text);
     struct stage_setup setup = {.name = "http",
@@ -142,14 +142,13 @@ static struct http_stage *create(struct server_limits limits, struct chain chain
 
 struct http_stage *http_stage_create(struct server_limits limits)
 {
-    return create(limits, (struct chain){0}, "false");
+    return create(limits, (struct chain){0}, false);
 }
 
 struct http_stage *http_stage_create_behind(const char *const *caches, size_t count,
                                             bool allows_refresh)
 {
-    return create((struct server_limits){0}, (struct chain){caches, count},
-                  allows_refresh ? "true" : "false");
+    return create((struct server_limits){0}, (struct chain){caches, count}, allows_refresh);
 }
 
 void http_stage_destroy(struct http_stage **stage)
