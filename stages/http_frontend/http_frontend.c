@@ -191,31 +191,6 @@ static void measure(void *stage, struct moment now, struct metrics *metrics)
     server_measure(frontend->server, metrics);
 }
 
-<<<<<<< HEAD
-=======
-static const char *unready(void *stage, struct moment now)
-{
-    struct http_frontend *frontend = stage;
-    (void)now;
-    if (!frontend->asks->is_open(frontend->asks))
-        return "has no session with the stage it asks";
-    return server_unready(frontend->server);
-}
-
-static void drain(void *stage, struct moment now)
-{
-    struct http_frontend *frontend = stage;
-    (void)now;
-    server_drain(frontend->server);
-}
-
-static bool is_drained(void *stage)
-{
-    struct http_frontend *frontend = stage;
-    return server_is_drained(frontend->server);
-}
-
->>>>>>> fresh-http
 // clang-format off
 static const struct setting_spec settings[] = {
     SERVER_SETTINGS("60s"),

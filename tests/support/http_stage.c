@@ -104,14 +104,9 @@ struct chain {
     size_t count;
 };
 
-<<<<<<< HEAD
 /* One that does not listen yet; `*descriptor` is what it will listen on. */
 static struct http_stage *create_closed(struct server_limits limits, struct chain chain,
                                         bool allows_refresh, int *descriptor)
-=======
-static struct http_stage *create(struct server_limits limits, struct chain chain,
-                                 bool allows_refresh)
->>>>>>> fresh-http
 {
     struct http_stage *stage = calloc(1, sizeof(*stage));
     struct error error = {""};
@@ -167,7 +162,6 @@ struct http_stage *http_stage_create_behind(const char *const *caches, size_t co
                                             bool allows_refresh)
 {
     return create((struct server_limits){0}, (struct chain){caches, count}, allows_refresh);
-<<<<<<< HEAD
 }
 
 /* Listens where the descriptor is bound, as another that starts at the same time may. */
@@ -196,8 +190,6 @@ struct error http_stage_lose_race(void)
     http_stage_destroy(&stage);
     close(rival);
     return error;
-=======
->>>>>>> fresh-http
 }
 
 void http_stage_destroy(struct http_stage **stage)
