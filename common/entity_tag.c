@@ -37,9 +37,9 @@ uint64_t entity_tag_of(struct bytes bytes)
 
 static crypto_generichash_state *state_of(struct entity_tag *tag)
 {
-    uintptr_t place = ((uintptr_t)tag->room + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    size_t beyond = (uintptr_t)tag->room % ALIGNMENT;
 
-    return (crypto_generichash_state *)place;
+    return (void *)(tag->room + (beyond > 0 ? ALIGNMENT - beyond : 0));
 }
 
 struct entity_tag *entity_tag_create(void)

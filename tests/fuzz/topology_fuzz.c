@@ -24,14 +24,36 @@ static void check_placement(const struct topology *topology)
     CHECK(placed == topology->instance_count);
 }
 
+static void check_value(const struct setting_spec *spec, const struct setting_value *value)
+{
+    int64_t items = 0;
+
+    switch (spec->type) {
+    case SETTING_COUNT:
+    case SETTING_DURATION:
+    case SETTING_SIZE:
+        CHECK(value->number >= 1);
+        break;
+    case SETTING_FLAG:
+        CHECK(value->number == 0 || value->number == 1);
+        break;
+    case SETTING_LIST:
+        for (const char *item = value->text; item && *item; item = settings_list_next(item))
+            items++;
+        CHECK(items == value->number);
+        break;
+    case SETTING_TEXT:
+    case SETTING_SECRET:
+        break;
+    }
+}
+
 static void check_shares(const struct topology *topology)
 {
     for (size_t i = 0; i < topology->instance_count; i++) {
         const struct settings *settings = &topology->instances[i].settings;
         for (size_t j = 0; settings->kind->settings[j].name; j++)
-            CHECK(settings->kind->settings[j].type == SETTING_TEXT ||
-                  settings->kind->settings[j].type == SETTING_SECRET ||
-                  settings->values[j].number >= 1);
+            check_value(&settings->kind->settings[j], &settings->values[j]);
     }
 }
 

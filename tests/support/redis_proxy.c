@@ -32,6 +32,7 @@ struct redis_proxy {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool hold, sever, stop;
+    int wished_port; /* where new connections are to lead */
     const char *replacement;
     unsigned wished, heeded; /* the number of the last wish, and of the last one in force */
     struct blob record;      /* lines, as redis_proxy_copy_record() gives them */
@@ -194,6 +195,7 @@ static void *run_proxy(void *argument)
         hold = proxy->hold;
         sever = proxy->sever;
         proxy->sever = false;
+        proxy->redis_port = proxy->wished_port;
         replacement = proxy->replacement;
         proxy->heeded = proxy->wished;
         pthread_cond_broadcast(&proxy->changed);
@@ -216,7 +218,7 @@ struct redis_proxy *redis_proxy_start(int redis_port)
 
     if (!proxy || pipe(proxy->wake) < 0)
         trouble("cannot set up a proxy: %s", strerror(errno));
-    proxy->redis_port = redis_port;
+    proxy->redis_port = proxy->wished_port = redis_port;
     proxy->listener = net_listen(&proxy->port);
     pthread_mutex_init(&proxy->lock, NULL);
     pthread_cond_init(&proxy->changed, NULL);
@@ -253,6 +255,14 @@ void redis_proxy_replace(struct redis_proxy *proxy, const char *text)
 {
     pthread_mutex_lock(&proxy->lock);
     proxy->replacement = text;
+    await_wish(proxy);
+    pthread_mutex_unlock(&proxy->lock);
+}
+
+void redis_proxy_redirect(struct redis_proxy *proxy, int redis_port)
+{
+    pthread_mutex_lock(&proxy->lock);
+    proxy->wished_port = redis_port;
     await_wish(proxy);
     pthread_mutex_unlock(&proxy->lock);
 }

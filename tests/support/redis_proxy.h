@@ -28,6 +28,9 @@ void redis_proxy_hold(struct redis_proxy *proxy, bool hold);
 /* Gives `text`, which must outlive its use, instead of whatever Redis replies; NULL ends that. */
 void redis_proxy_replace(struct redis_proxy *proxy, const char *text);
 
+/* Connections made from now on lead to 127.0.0.1:`redis_port`; those there are stay. */
+void redis_proxy_redirect(struct redis_proxy *proxy, int redis_port);
+
 /* Cuts every connection there is. */
 void redis_proxy_sever(struct redis_proxy *proxy);
 
