@@ -8,7 +8,7 @@
 #include "common/http_percent.h"
 #include "common/http_server.h"
 #include "common/memory.h"
-#include "stages/http_frontend/freshness.h"
+#include "stages/http_frontend/fresh_fields.h"
 
 #include <stdlib.h>
 
@@ -16,7 +16,7 @@ struct http_frontend {
     struct server *server;
     struct ask_port *asks;
     struct http_server http;
-    struct freshness_chain chain;
+    struct fresh_fields chain;
     bool allows_refresh;
     char key[HTTP_MAX_TARGET]; /* decoded, until it has been asked for */
     struct buffer tags;        /* of If-None-Match, likewise */
@@ -106,11 +106,11 @@ static void respond(void *owner, void *session, uint32_t form, struct bytes note
 {
     struct http_frontend *frontend = owner;
     struct http_server *http = &frontend->http;
-    char room[FRESHNESS_ROOM];
+    char room[FRESH_FIELDS_ROOM];
     struct bytes freshness = {0};
     (void)session;
     if (answer->status == STATUS_VALUE || answer->status == STATUS_NONE)
-        freshness = freshness_format(&frontend->chain, answer, room);
+        freshness = fresh_fields_format(&frontend->chain, answer, room);
     if (answer->status != STATUS_VALUE) {
         const struct failure *failure = &failures[answer->status];
         http_server_error_with(http, failure->status, failure->text, freshness, form, closes,
@@ -167,7 +167,7 @@ static void *create(const struct stage_setup *setup, struct error *error)
     frontend->asks = setup->asks;
     frontend->http.clock = setup->clock;
     frontend->allows_refresh = settings_number(setup->settings, "allow_refresh") != 0;
-    freshness_chain_init(&frontend->chain, setup->caches, setup->cache_count);
+    fresh_fields_init(&frontend->chain, setup->caches, setup->cache_count);
     struct server_limits limits = server_limits_of(setup->settings);
     frontend->server = server_create(setup, &limits, &protocol, frontend, error);
     void *stage = frontend;

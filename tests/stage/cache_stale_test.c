@@ -138,6 +138,17 @@ static void test_who_renews_is_not_answered_stale(void **state)
     cache_stage_destroy(&stage);
 }
 
+static void test_any_fetch_under_way_renews(void **state)
+{
+    (void)state;
+    struct cache_stage *stage = stage_with_key(&renewing, SECOND);
+    cache_stage_ask_with(stage, 1, "key", ASK_REFRESH);
+    cache_stage_ask(stage, 2, "key");
+    assert_true(got_stale(stage, 2, "old"));
+    assert_int_equal(cache_stage_fetches(stage), 2);
+    cache_stage_destroy(&stage);
+}
+
 static void test_who_asks_for_the_renewed_joins_the_renewal(void **state)
 {
     (void)state;
@@ -323,6 +334,21 @@ static void test_a_suspect_entry_is_better_than_a_failure(void **state)
     }
 }
 
+static void test_a_wrong_type_is_told_though_something_suspect_is_held(void **state)
+{
+    (void)state;
+    struct cache_stage *stage = stage_with_key(
+        &(struct cache_stage_options){.stale_if_error = SECOND, .max_staleness = SECOND}, 0);
+    cache_stage_ask_with(stage, 1, "key", ASK_REFRESH);
+    cache_stage_tell(stage, NOTICE_LOST);
+    cache_stage_prove(stage, 0);
+    cache_stage_ask(stage, 2, "key");
+    cache_stage_tell(stage, NOTICE_LOST);
+    cache_stage_reply_status(stage, 2, STATUS_WRONG_TYPE);
+    assert_true(cache_stage_got_status(stage, 2, STATUS_WRONG_TYPE));
+    cache_stage_destroy(&stage);
+}
+
 static void test_where_it_must_be_verified_stale_needs_a_proof(void **state)
 {
     (void)state;
@@ -371,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_a_renewal_that_fails_is_tried_with_the_next_ask),
         cmocka_unit_test(test_a_renewal_takes_a_fetch_and_waits_for_none),
         cmocka_unit_test(test_who_renews_is_not_answered_stale),
+        cmocka_unit_test(test_any_fetch_under_way_renews),
         cmocka_unit_test(test_who_asks_for_the_renewed_joins_the_renewal),
         cmocka_unit_test(test_what_redis_does_not_have_is_not_stale),
         cmocka_unit_test(test_a_renewed_value_that_cannot_be_kept_ends_the_old_one),
@@ -381,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_who_waits_in_vain_is_answered_so_too),
         cmocka_unit_test(test_who_wants_better_gets_the_failure),
         cmocka_unit_test(test_a_suspect_entry_is_better_than_a_failure),
+        cmocka_unit_test(test_a_wrong_type_is_told_though_something_suspect_is_held),
         cmocka_unit_test(test_where_it_must_be_verified_stale_needs_a_proof),
         cmocka_unit_test(test_what_is_past_its_time_goes_before_any_that_lives),
     };

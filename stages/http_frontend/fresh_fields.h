@@ -6,30 +6,30 @@
  *     Cache-Status   RFC 9211: what each cache made of it, the one nearest the origin first
  *
  * docs/http.md has them in prose. Pure. */
-#ifndef WEIR_FRESHNESS_H
-#define WEIR_FRESHNESS_H
+#ifndef WEIR_FRESH_FIELDS_H
+#define WEIR_FRESH_FIELDS_H
 
 #include "common/message.h"
 #include "common/trail.h"
 
-#define FRESHNESS_NAME_ROOM 80                       /* bytes: "weir." and a stage's name */
-#define FRESHNESS_ROOM      (128 + TRAIL_MOST * 160) /* bytes: all lines at their longest */
+#define FRESH_FIELDS_NAME_ROOM 80                       /* bytes: "weir." and a stage's name */
+#define FRESH_FIELDS_ROOM      (128 + TRAIL_MOST * 160) /* bytes: all lines at their longest */
 
 /* The caches on the way from the origin, that nearest it first, as Cache-Status calls them. */
-struct freshness_chain {
+struct fresh_fields {
     struct freshness_name {
-        char text[FRESHNESS_NAME_ROOM];
+        char text[FRESH_FIELDS_NAME_ROOM];
         size_t size;
     } names[TRAIL_MOST];
     size_t count;
 };
 
-void freshness_chain_init(struct freshness_chain *chain, const char *const *caches, size_t count);
+void fresh_fields_init(struct fresh_fields *chain, const char *const *caches, size_t count);
 
 /* The lines for a VALUE or a NONE, each with its CRLF; they lie in `room`. What is not known is
  * left out: an answer that passed no cache has no age, and one without a tag has no ETag. A NONE
  * that no cache has kept has none of them. */
-struct bytes freshness_format(const struct freshness_chain *chain, const struct answer *answer,
-                              char room[FRESHNESS_ROOM]);
+struct bytes fresh_fields_format(const struct fresh_fields *chain, const struct answer *answer,
+                                 char room[FRESH_FIELDS_ROOM]);
 
 #endif

@@ -1,4 +1,4 @@
-#include "stages/http_frontend/freshness.h"
+#include "stages/http_frontend/fresh_fields.h"
 
 #include "common/check.h"
 #include "common/http_none_match.h"
@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-void freshness_chain_init(struct freshness_chain *chain, const char *const *caches, size_t count)
+void fresh_fields_init(struct fresh_fields *chain, const char *const *caches, size_t count)
 {
     CHECK(count <= TRAIL_MOST);
     chain->count = count;
@@ -20,7 +20,7 @@ void freshness_chain_init(struct freshness_chain *chain, const char *const *cach
 
 /* An answer may come from a cache halfway: its hops are those nearest the client. Of a fleet whose
  * files differ for a while there may be more of them than this process knows. */
-static char *put_name(char *at, const struct freshness_chain *chain, size_t hops_left)
+static char *put_name(char *at, const struct fresh_fields *chain, size_t hops_left)
 {
     if (hops_left > chain->count)
         return HTTP_PUT_TEXT(at, "weir");
@@ -65,7 +65,7 @@ static char *put_hop(char *at, const struct hop *hop)
     return hop->proof_ms == MESSAGE_NO_PROOF ? at : put_proof(at, hop->proof_ms);
 }
 
-static char *put_status(char *at, const struct freshness_chain *chain, struct bytes trail)
+static char *put_status(char *at, const struct fresh_fields *chain, struct bytes trail)
 {
     size_t hops_left = trail.size / TRAIL_HOP;
     struct hop hop;
@@ -100,8 +100,8 @@ static bool is_kept(struct bytes trail)
     return false;
 }
 
-struct bytes freshness_format(const struct freshness_chain *chain, const struct answer *answer,
-                              char room[FRESHNESS_ROOM])
+struct bytes fresh_fields_format(const struct fresh_fields *chain, const struct answer *answer,
+                                 char room[FRESH_FIELDS_ROOM])
 {
     char *at = room;
     bool has_tag = answer->status == STATUS_VALUE && answer->tag != 0;
@@ -115,6 +115,6 @@ struct bytes freshness_format(const struct freshness_chain *chain, const struct 
     }
     if (is_told)
         at = put_status(at, chain, answer->trail);
-    CHECK(at <= room + FRESHNESS_ROOM);
+    CHECK(at <= room + FRESH_FIELDS_ROOM);
     return (struct bytes){room, (size_t)(at - room)};
 }
