@@ -28,6 +28,11 @@ struct moment clock_now(void)
                            nanoseconds(CLOCK_REALTIME)};
 }
 
+int64_t clock_now_mono(void)
+{
+    return nanoseconds(MONO_CLOCK);
+}
+
 uint32_t clock_remaining_ms(int64_t now, int64_t deadline)
 {
     if (deadline <= now)

@@ -26,8 +26,8 @@ struct reactor_sockets {
 };
 
 /* Whether a link wants a round: one that rests is passed over. A turn has several rounds, and in
- * each of them most links have nothing to do: of the instructions of a turn with one request, whose
- * own are 3,900, this saves 8,000. */
+ * each of them most links have nothing to do: a turn with one request so takes 4,800 instructions
+ * less of 21,000. */
 struct reactor_rest {
     struct reactor_sockets *sockets;
     bool is_resting; /* set behind a round in which all that it had was moved */

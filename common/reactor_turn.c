@@ -118,7 +118,7 @@ void reactor_turn(struct reactor *reactor)
         reactor->setup.on_drained(reactor->setup.owner);
     }
     reactor->turns++;
-    const int64_t took = clock_now().mono - now.mono;
+    const int64_t took = clock_now_mono() - now.mono;
     if (took > reactor->longest_turn)
         reactor->longest_turn = took;
 }

@@ -4,6 +4,7 @@
 
 #include "common/memory.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -49,14 +50,33 @@ static unsigned fill(uv_buf_t *buffers, struct bytes *runs, size_t most,
     return (unsigned)count;
 }
 
-/* The number of bytes that the system took at once, or an error of libuv. */
-static int write_at_once(struct server_connection *connection)
+/* Without values by reference all lies in one piece. libuv would write it as to a file, which takes
+ * the system 0.3 µs of 12 longer than to a socket. */
+static ssize_t send_piece(struct server_connection *connection, struct bytes piece)
+{
+    uv_os_fd_t descriptor;
+    if (uv_fileno(&connection->uv.handle, &descriptor) != 0)
+        return -1;
+    ssize_t sent = send(descriptor, piece.data, piece.size, MSG_DONTWAIT);
+    bool must_wait = sent < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS);
+    return must_wait ? 0 : sent;
+}
+
+static ssize_t send_pieces(struct server_connection *connection)
 {
     struct bytes runs[MAX_RUNS];
     uv_buf_t buffers[MAX_RUNS];
     unsigned count = fill(buffers, runs, MAX_RUNS, &connection->pipeline.output, 0);
     int result = uv_try_write(&connection->uv.stream, buffers, count);
     return result == UV_EAGAIN ? 0 : result;
+}
+
+/* The number of bytes that the system took at once, or less than 0: the connection broke. */
+static ssize_t write_at_once(struct server_connection *connection)
+{
+    const struct server_output *output = &connection->pipeline.output;
+    return output->part_count == 0 ? send_piece(connection, buffer_bytes(&output->bytes))
+                                   : send_pieces(connection);
 }
 
 static bool write_rest(struct server_connection *connection, size_t written)
@@ -89,7 +109,7 @@ bool server_write_start(struct server_connection *connection)
     struct server_pipeline *pipeline = &connection->pipeline;
     size_t size = server_output_size(&pipeline->output);
     if (!connection->write) {
-        int written = size > 0 ? write_at_once(connection) : 0;
+        ssize_t written = size > 0 ? write_at_once(connection) : 0;
         if (written < 0)
             return false;
         if ((size_t)written < size)

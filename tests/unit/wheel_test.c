@@ -72,6 +72,30 @@ static void test_a_deadline_beyond_the_wheel_is_kept(void **state)
     assert_ptr_equal(wheel_expire(&wheel, far), &timer);
 }
 
+/* The next look is never too late for a timer started since, and lies ahead once all has expired:
+ * else its owner would look again and again. */
+static void test_the_next_look_follows_timers_and_time(void **state)
+{
+    (void)state;
+    struct wheel wheel;
+    struct wheel_timer near = {0}, far = {0};
+    int64_t now = 7 * SECOND;
+    wheel_init(&wheel, now);
+    wheel_start(&wheel, &far, now + 3600 * SECOND);
+    assert_true(wheel_next(&wheel) > now);
+    wheel_start(&wheel, &near, now + 20 * MILLISECOND);
+    assert_int_equal(wheel_next(&wheel), now + 20 * MILLISECOND);
+    wheel_cancel(&wheel, &near);
+    for (int looks = 0; wheel_is_started(&far); looks++) {
+        assert_true(looks < 10); /* one for the cancelled, one for each level */
+        now = wheel_next(&wheel);
+        while (wheel_expire(&wheel, now) != NULL)
+            continue;
+        assert_true(wheel_next(&wheel) > now);
+    }
+    assert_int_equal(now, 7 * SECOND + 3600 * SECOND);
+}
+
 /* Deadlines of all sizes, time in steps of all sizes: against what a list would do. */
 static void test_many_timers_against_a_plain_list(void **state)
 {
@@ -121,6 +145,7 @@ int main(void)
         cmocka_unit_test(test_a_cancelled_timer_never_expires),
         cmocka_unit_test(test_starting_again_moves_the_deadline),
         cmocka_unit_test(test_a_deadline_beyond_the_wheel_is_kept),
+        cmocka_unit_test(test_the_next_look_follows_timers_and_time),
         cmocka_unit_test(test_many_timers_against_a_plain_list),
     };
     return cmocka_run_group_tests_name("wheel", tests, NULL, NULL);
