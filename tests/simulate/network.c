@@ -147,6 +147,12 @@ bool reactor_socket_is_connected(struct reactor_socket *socket)
     return socket->connection && socket->connection->is_up;
 }
 
+void reactor_socket_reconnect(struct reactor_socket *socket)
+{
+    if (socket->connection && socket->connection->is_up)
+        end_connection(socket->connection);
+}
+
 void reactor_socket_allow(struct reactor_socket *socket, const struct key_list *allowed)
 {
     (void)socket, (void)allowed;
