@@ -303,7 +303,7 @@ static void test_peer_of_another_version(void **state)
     raw_peer_send(peer, batch.frame.data, batch.frame.size, false);
     assert_true(raw_peer_receive(peer, &frame, deadline_in(PATIENCE)));
     assert_true(raw_peer_is(&frame, RECORD_RESET));
-    snprintf(versions, sizeof versions, "another version link=%s theirs=%d ours=%d", address,
+    snprintf(versions, sizeof versions, "version-differs link=%s theirs=%d ours=%d", address,
              MESSAGE_VERSION + 1, MESSAGE_VERSION);
     if (!weir_process_wait_log(weir_fleet_process(s->fleet, "store"), versions,
                                deadline_in(PATIENCE)))
