@@ -297,7 +297,7 @@ static void test_peer_of_another_version(void **state)
     struct load *load = start(s, address);
     struct raw_peer *peer = raw_peer_open(address);
 
-    batch_add_hello(&batch, 1, true);
+    batch_add_hello(&batch, 1, true, false);
     batch_seal(&batch, SESSION, 1, 0);
     batch.frame.data[4] = MESSAGE_VERSION + 1;
     raw_peer_send(peer, batch.frame.data, batch.frame.size, false);
