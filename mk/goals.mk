@@ -12,7 +12,8 @@ run-split: $(WEIR)
 	$(Q)scripts/run $(WEIR) tests/topologies/process-per-stage.yml
 
 ## make test           build and run every test; ONLY=regex runs those whose name matches
-test: $(WEIR) $(TESTS) $(PROGRAMS) $(FUZZERS)
+build-tests: $(WEIR) $(TESTS) $(PROGRAMS) $(FUZZERS)
+test: build-tests
 	$(Q)WEIR_BINARY=$(CURDIR)/$(WEIR) WEIR_VARIANT=$(VARIANT) WEIR_TOPOLOGIES=tests/topologies \
 	    tests/run $(B) $(filter-out $(B)/tests/system/%,$(TESTS)) $(FUZZERS) \
 	        $(filter $(B)/tests/system/%,$(TESTS))
