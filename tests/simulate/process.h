@@ -40,6 +40,8 @@ struct process {
     } stages[PROCESS_STAGES];
     struct clock clock;
     bool is_running, is_stopped;
+    bool is_slow;         /* its turns take time */
+    int64_t turned_at;    /* mono ns: the last turn's end */
     int64_t continued_at; /* mono ns: it stood still until then */
     uint64_t life;   /* counts the starts: what was planned for an earlier life finds nothing */
     int64_t turn_at; /* mono ns; NEVER: none is planned */
