@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROUNDS 16
+#define ROUNDS     16
+#define HASTY_MOST 1000 /* turns: no work takes as many */
 
 static struct world *world_of(const struct process *process)
 {
@@ -83,6 +84,9 @@ static void turn(struct process *process)
     int64_t soon = world_of(process)->now + MICROSECOND;
     if (process->host.sockets.has_work || wake < soon)
         wake = soon;
+    process->hasty = wake == soon ? process->hasty + 1 : 0;
+    if (process->hasty > HASTY_MOST)
+        world_complain(world_of(process), "%s turns without rest", process->name);
     if (wake != NEVER)
         plan_turn(process, wake);
 }

@@ -45,6 +45,7 @@ struct process {
     int64_t continued_at; /* mono ns: it stood still until then */
     uint64_t life;   /* counts the starts: what was planned for an earlier life finds nothing */
     int64_t turn_at; /* mono ns; NEVER: none is planned */
+    unsigned hasty;  /* turns in a row that wanted the next one at once */
 };
 
 void process_start(struct process *process);

@@ -21,7 +21,7 @@ struct watched_fetch {
     uint64_t token;
     int key;
     unsigned flags;
-    bool is_clean; /* nothing has been heard since it departed */
+    bool is_clean; /* nothing was heard since it departed, nor more asked for than it can give */
 };
 
 struct witness {
@@ -82,6 +82,8 @@ static enum status ask(struct ask_port *port, size_t shard, uint64_t token, cons
 {
     struct witness *witness = of_asks(port);
     int key = redis_model_find(witness->setup->model, asked->key);
+    world_tell(witness->setup->world, "%s fetches %s, flags %u, as %llx", witness->name,
+               witness->setup->model->keys[key].name, asked->flags, (unsigned long long)token);
     check_fetches(witness, key, asked->flags);
     enum status status = witness->real_asks->ask(witness->real_asks, shard, token, asked);
     if (status == STATUS_VALUE && witness->fetch_count < MOST_FETCHES)
@@ -105,6 +107,8 @@ static bool is_open(const struct ask_port *port)
 static void on_answer(void *stage, struct moment now, uint64_t token, const struct answer *answer)
 {
     struct witness *witness = stage;
+    world_tell(witness->setup->world, "%s is answered %llx with status %d", witness->name,
+               (unsigned long long)token, answer->status);
     for (size_t i = 0; i < witness->fetch_count; i++)
         if (witness->fetches[i].token == token) {
             witness->fetches[i] = witness->fetches[--witness->fetch_count];
@@ -189,6 +193,9 @@ static void on_ask(void *stage, struct moment now, const struct return_address *
         complain(witness, key, "is asked for, and too many wait already");
         return;
     }
+    for (size_t i = 0; i < witness->fetch_count; i++)
+        if (witness->fetches[i].key == key && (asked->flags & ~witness->fetches[i].flags) != 0)
+            witness->fetches[i].is_clean = false;
     witness->waiting[witness->waiting_count++] = (struct watched_ask){*from, key};
     cache_kind.on_ask(witness->cache, now, from, asked);
 }
