@@ -205,20 +205,38 @@ void process_continue(struct process *process)
     process_wake(process);
 }
 
+/* The sum of all samples of this name; -1: there is none. */
+static int64_t sum_of(struct metrics *metrics, const char *name)
+{
+    char wanted[64];
+    int64_t sum = -1;
+    snprintf(wanted, sizeof wanted, "\t%s\t", name);
+    buffer_append(&metrics->text, "", 1);
+    for (char *at = metrics->text.data; (at = strstr(at, wanted)) != NULL; at++) {
+        char *end = strchr(at, '\n');
+        while (end[-1] != '\t')
+            end--;
+        sum = (sum < 0 ? 0 : sum) + strtoll(end, NULL, 10);
+    }
+    buffer_fini(&metrics->text);
+    return sum;
+}
+
 int64_t process_metric(struct process *process, size_t index, const char *name)
 {
     struct process_stage *stage = &process->stages[index];
     struct metrics metrics = {.stage = stage->owner.name};
-    int64_t number = -1;
     stage->owner.kind->measure(stage->owner.stage, process->clock.now, &metrics);
-    buffer_append(&metrics.text, "", 1);
-    char wanted[64];
-    snprintf(wanted, sizeof wanted, "\t%s\t", name);
-    char *line = strstr(metrics.text.data, wanted);
-    if (line) {
-        *strchr(line, '\n') = 0;
-        number = strtoll(strrchr(line, '\t') + 1, NULL, 10);
-    }
-    buffer_fini(&metrics.text);
-    return number;
+    return sum_of(&metrics, name);
+}
+
+int64_t process_link_metric(struct process *process, size_t index, const char *name)
+{
+    struct process_stage *stage = &process->stages[index];
+    struct metrics metrics = {.stage = stage->owner.name};
+    if (stage->asks)
+        port_ask_measure(stage->asks, &metrics);
+    if (stage->serves)
+        port_serve_measure(stage->serves, &metrics);
+    return sum_of(&metrics, name);
 }

@@ -58,5 +58,7 @@ void process_wake(struct process *process);
 
 /* What the stage says of itself (struct metrics as text), at its end or when it is asked for. */
 int64_t process_metric(struct process *process, size_t stage, const char *name);
+/* The same of all its links together. */
+int64_t process_link_metric(struct process *process, size_t stage, const char *name);
 
 #endif

@@ -161,6 +161,23 @@ static bool is_at_rest(struct scenario *s)
     return true;
 }
 
+/* What a stage says of itself at the end. */
+static void check_stage(struct scenario *s, struct process *process, size_t i)
+{
+    const struct stage_plan *plan = &process->plans[i];
+    if (plan->kind == &witness_kind && (process_metric(process, i, "weir_cache_entries") >
+                                            settings_number(plan->settings, "capacity") ||
+                                        process_metric(process, i, "weir_cache_negative_entries") >
+                                            settings_number(plan->settings, "negative_capacity")))
+        world_complain(&s->world, "%s is above its capacity", plan->name);
+    if (!s->is_whole)
+        return;
+    if (process_link_metric(process, i, "weir_link_sessions_lost_total") > 0 ||
+        process_link_metric(process, i, "weir_link_batches_dropped_total") > 0 ||
+        process_link_metric(process, i, "weir_link_late_answers_total") > 0)
+        world_complain(&s->world, "a link of %s fails although everything works", plan->name);
+}
+
 /* Nothing is read any more: every read is answered, and nothing is left. */
 static void finish(struct scenario *s)
 {
@@ -171,16 +188,8 @@ static void finish(struct scenario *s)
     if (s->world.trouble[0] == 0 && !is_at_rest(s))
         world_complain(&s->world, "something is still under way at the end");
     for (size_t i = 0; i < s->count && s->world.trouble[0] == 0; i++)
-        for (size_t j = 0; j < s->processes[i].count; j++) {
-            const struct stage_plan *plan = &s->processes[i].plans[j];
-            if (plan->kind != &witness_kind)
-                continue;
-            if (process_metric(&s->processes[i], j, "weir_cache_entries") >
-                    settings_number(plan->settings, "capacity") ||
-                process_metric(&s->processes[i], j, "weir_cache_negative_entries") >
-                    settings_number(plan->settings, "negative_capacity"))
-                world_complain(&s->world, "%s is above its capacity", plan->name);
-        }
+        for (size_t j = 0; j < s->processes[i].count; j++)
+            check_stage(s, &s->processes[i], j);
 }
 
 static void play(struct scenario *s)
@@ -188,6 +197,7 @@ static void play(struct scenario *s)
     for (size_t i = 0; i < s->count; i++)
         world_plan(&s->world, in(s, 0, 20), start_again, s, i);
     redis_model_live(&s->model, world_between(&s->world, 1, 60) * MILLISECOND);
+    s->is_whole = !s->has_faults;
     if (s->has_faults)
         world_plan(&s->world, in(s, 0, 500), on_fault, s, 0);
     world_run(&s->world, s->world.now + s->lasts);

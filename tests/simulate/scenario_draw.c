@@ -69,6 +69,11 @@ static void draw_cache(struct scenario *s, struct values *values)
 
 /* ---- the topology ---- */
 
+static bool is_expire(const struct values *values)
+{
+    return strcmp(settings_text(&values->settings, "on_disconnect"), "expire") == 0;
+}
+
 static const struct port_shard *add_shard(struct scenario *s, const char *name, size_t number,
                                           bool is_inproc)
 {
@@ -103,10 +108,12 @@ static void draw_topology(struct scenario *s)
 {
     struct world *world = &s->world;
     bool is_single = world_chance(world, 20);
-    bool has_near = !is_single && world_chance(world, 40);
+    bool has_near = !is_single && world_chance(world, 50);
     size_t readers = is_single ? 1 : (size_t)world_between(world, 1, 3);
     size_t fars = is_single ? 1 : (size_t)world_between(world, 1, 3);
 
+    s->reading.must_be_verified =
+        s->reading.is_announcing && is_expire(&s->far) && (!has_near || is_expire(&s->near));
     const struct port_shard *origin = add_shard(s, "origin", 0, is_single);
     struct process *process = add_process(s, "origin", 0);
     process->is_slow = !is_single;
@@ -155,11 +162,6 @@ static void draw_topology(struct scenario *s)
 
 /* ---- all of it ---- */
 
-static bool is_expire(const struct values *values)
-{
-    return strcmp(settings_text(&values->settings, "on_disconnect"), "expire") == 0;
-}
-
 /* How long, how often, how fast: so that a run is short, and much happens in it. */
 static void draw_pace(struct scenario *s)
 {
@@ -199,9 +201,7 @@ void scenario_draw(struct scenario *s)
     s->reading = (struct reading){.world = world,
                                   .model = &s->model,
                                   .max_staleness = max_staleness,
-                                  .is_announcing = is_announcing,
-                                  .must_be_verified =
-                                      is_announcing && is_expire(&s->near) && is_expire(&s->far)};
+                                  .is_announcing = is_announcing};
     s->near_witness = (struct witness_setup){world, &s->model, false};
     s->far_witness = (struct witness_setup){world, &s->model, true};
     draw_pace(s);

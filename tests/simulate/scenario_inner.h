@@ -36,6 +36,7 @@ struct scenario {
     int64_t pause;   /* ns, about: between two faults */
     int64_t lasts;   /* ns: with faults */
     bool has_faults; /* now */
+    bool is_whole;   /* there never were any */
     bool is_over;    /* nobody starts any more */
     bool heals;      /* all is made whole then, and must work again */
 };
