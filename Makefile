@@ -20,6 +20,7 @@ MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all run run-split build-tests test test-asan test-tsan test-split test-clients test-fresh fuzz bench
+.PHONY: simulate test-plants
 .PHONY: format check-format check-layers lint clean help FORCE
 
 all:

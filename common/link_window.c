@@ -141,5 +141,6 @@ int64_t link_window_next(const struct link_window *window, int64_t now)
     if (!window->heartbeat)
         return NEVER;
     int64_t sent_at = link_window_is_idle(window, now) ? now : window->sent_at;
-    return clock_earlier(sent_at + LINK_HEARTBEAT, window->received_at + LINK_SILENCE);
+    int64_t idle_at = sent_at + LINK_HEARTBEAT;
+    return window->is_bulk ? idle_at : clock_earlier(idle_at, window->received_at + LINK_SILENCE);
 }

@@ -12,16 +12,24 @@ run-split: $(WEIR)
 	$(Q)scripts/run $(WEIR) tests/topologies/process-per-stage.yml
 
 ## make test           build and run every test; ONLY=regex runs those whose name matches
-build-tests: $(WEIR) $(TESTS) $(PROGRAMS) $(FUZZERS)
+build-tests: $(WEIR) $(TESTS) $(PROGRAMS) $(FUZZERS) $(SIMULATE)
 test: build-tests
 	$(Q)WEIR_BINARY=$(CURDIR)/$(WEIR) WEIR_VARIANT=$(VARIANT) WEIR_TOPOLOGIES=tests/topologies \
-	    tests/run $(B) $(filter-out $(B)/tests/system/%,$(TESTS)) $(FUZZERS) \
+	    tests/run $(B) $(filter-out $(B)/tests/system/%,$(TESTS)) $(FUZZERS) $(SIMULATE) \
 	        $(filter $(B)/tests/system/%,$(TESTS))
 
 ## make test-asan      the same under AddressSanitizer and UndefinedBehaviorSanitizer
 ## make test-tsan      the same under ThreadSanitizer
 test-asan test-tsan: test-%:
 	$(Q)$(MAKE) VARIANT=$* test
+
+## make simulate       caches and links under virtual time, with faults: SEEDS=1000000 runs FROM=1
+simulate: $(SIMULATE)
+	$(Q)tests/simulate/run $(SIMULATE)
+
+## make test-plants    plant faults in the caches and links, one at a time: the simulator must find each
+test-plants: $(SIMULATE)
+	$(Q)COMPILE='$(COMPILE)' LINK='$(LINK)' LIBS='$(LIBS)' tests/simulate/find-plants $(B)
 
 ## make test-split     the processes of a split topology die, stand still, lose their network; as root;
 ##                     ONLY=regex as above

@@ -212,7 +212,7 @@ enum transport_result reactor_socket_send(struct reactor_socket *socket, uint64_
     }
     int64_t *last = &connection->arrives[message->to_server];
     int64_t at = world->now + world_between(world, 20 * MICROSECOND, 300 * MICROSECOND);
-    if (world_chance(world, 5))
+    if (!world->is_calm && world_chance(world, 5))
         at += world_between(world, 0, 40 * MILLISECOND);
     *last = at > *last ? at : *last + 1;
     world_plan(world, *last, arrive, message, number);

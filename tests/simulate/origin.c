@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BIG LINK_BULK /* bytes: the value of the last key takes the lane */
+#define BIG   LINK_BULK                   /* bytes: the value of the last key takes the lane */
+#define FLOOD (MESSAGE_MAX_RECORDS + 100) /* notices: more than a batch holds */
 
 struct fetch {
     struct fetch *next;
@@ -23,7 +24,15 @@ struct fetch {
 /* What has reached the origin and waits for its next turn: a reply, or news. */
 struct news {
     struct news *next;
-    enum news_kind { NEWS_REPLY, NEWS_KEY, NEWS_ALL, NEWS_PONG, NEWS_SUBSCRIBED, NEWS_LOST } kind;
+    enum news_kind {
+        NEWS_REPLY,
+        NEWS_KEY,
+        NEWS_FLOOD,
+        NEWS_ALL,
+        NEWS_PONG,
+        NEWS_SUBSCRIBED,
+        NEWS_LOST
+    } kind;
     struct fetch *fetch;
     int key;
     int64_t sent;
@@ -50,6 +59,11 @@ static void release(struct fetch *fetch)
 static void tell(struct origin *origin, enum notice_kind kind, int64_t proven)
 {
     port_notify(origin->serves, &(struct notice){.kind = kind, .proven = proven});
+}
+
+static void tell_key(struct origin *origin, const char *name)
+{
+    port_notify(origin->serves, &(struct notice){.kind = NOTICE_KEY, .key = bytes_of_text(name)});
 }
 
 /* ---- the control connection ---- */
@@ -85,7 +99,7 @@ static void say(struct redis_wire *wire, struct news news)
 {
     struct world *world = wire->world;
     int64_t at = world->now + world_between(world, 30 * MICROSECOND, 2 * MILLISECOND);
-    if (world_chance(world, 5))
+    if (!world->is_calm && world_chance(world, 5))
         at += world_between(world, 0, 60 * MILLISECOND);
     if (at < wire->held_until)
         at = wire->held_until;
@@ -96,11 +110,14 @@ static void say(struct redis_wire *wire, struct news news)
     world_plan(world, wire->arrives, control_arrives, control, 0);
 }
 
-void redis_wire_announce(void *owner, int key)
+void redis_wire_announce(void *owner, int key, bool is_behind_flood)
 {
     struct redis_wire *wire = owner;
     if (wire->subscription != 0)
-        say(wire, (struct news){.kind = key < 0 ? NEWS_ALL : NEWS_KEY, .key = key});
+        say(wire, (struct news){.kind = key < 0           ? NEWS_ALL
+                                        : is_behind_flood ? NEWS_FLOOD
+                                                          : NEWS_KEY,
+                                .key = key});
 }
 
 /* A PING has reached Redis. `detail` is when it was sent. */
@@ -186,22 +203,12 @@ static void get_arrives(void *owner, uint64_t detail)
     struct redis_wire *wire = fetch->origin->wire;
     struct world *world = wire->world;
     int64_t at = way_to_redis(world);
-    if (world_chance(world, 10))
+    if (!world->is_calm && world_chance(world, 10))
         at += world_between(world, 0, 100 * MILLISECOND);
     if (at < wire->slow_until)
         at = wire->slow_until;
     fetch->version = redis_model_get(wire->model, fetch->key, &fetch->life_ms);
     world_plan(world, at, reply_arrives, fetch, 0);
-}
-
-static void check_fetches(struct origin *origin, const struct return_address *from, int key)
-{
-    unsigned same = 0;
-    for (struct fetch *f = origin->fetches; f; f = f->next)
-        same += !f->is_answered && f->key == key && f->from.peer == from->peer &&
-                f->from.generation == from->generation;
-    if (same >= 2)
-        world_complain(origin->wire->world, "a third fetch of one key was asked for at a time");
 }
 
 static void on_ask(void *stage, struct moment now, const struct return_address *from,
@@ -210,7 +217,6 @@ static void on_ask(void *stage, struct moment now, const struct return_address *
     struct origin *origin = stage;
     struct redis_wire *wire = origin->wire;
     int key = redis_model_find(wire->model, ask->key);
-    check_fetches(origin, from, key);
     if (wire->is_down || ask->deadline <= now.mono) {
         enum status status = wire->is_down ? STATUS_AWAY : STATUS_WAITED_TOO_LONG;
         port_answer(origin->serves, from, &(struct answer){.status = status});
@@ -229,7 +235,6 @@ static void on_ask(void *stage, struct moment now, const struct return_address *
 
 static void answer(struct origin *origin, struct fetch *fetch)
 {
-    static const char filler[BIG];
     char text[16];
     struct answer answer = {.status = STATUS_NONE, .life_ms = MESSAGE_LIFE_UNBOUNDED};
     struct value *big = NULL;
@@ -240,11 +245,10 @@ static void answer(struct origin *origin, struct fetch *fetch)
         int size = snprintf(text, sizeof text, "%d", fetch->version);
         answer = (struct answer){.status = STATUS_VALUE,
                                  .life_ms = fetch->life_ms,
-                                 .tag = (uint64_t)fetch->version + 1,
+                                 .tag = redis_model_tag(fetch->key, fetch->version),
                                  .bytes = {text, (size_t)size}};
         if (fetch->key == MODEL_KEYS - 1) {
-            big = value_create(BIG);
-            memcpy(value_writable(big), filler, BIG);
+            big = value_create(BIG); /* what is behind the number does not matter */
             memcpy(value_writable(big), text, (size_t)size + 1);
             answer.bytes = (struct bytes){0};
             answer.value = big;
@@ -320,10 +324,13 @@ static void take_news(struct origin *origin, const struct news *news)
         answer(origin, news->fetch);
         release(news->fetch);
         break;
+    case NEWS_FLOOD:
+        for (int i = 0; i < FLOOD; i++)
+            tell_key(origin, "other");
+        tell_key(origin, wire->model->keys[news->key].name);
+        break;
     case NEWS_KEY:
-        port_notify(origin->serves,
-                    &(struct notice){.kind = NOTICE_KEY,
-                                     .key = bytes_of_text(wire->model->keys[news->key].name)});
+        tell_key(origin, wire->model->keys[news->key].name);
         break;
     case NEWS_ALL:
         tell(origin, NOTICE_ALL, 0);

@@ -32,6 +32,6 @@ extern const struct stage_kind origin_kind;
 void redis_wire_down(struct redis_wire *wire);
 void redis_wire_break_control(struct redis_wire *wire);
 
-void redis_wire_announce(void *wire, int key);
+void redis_wire_announce(void *wire, int key, bool is_behind_flood);
 
 #endif

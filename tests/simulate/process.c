@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROUNDS 16
+#define ROUNDS     16
+#define HASTY_MOST 1000 /* turns: no work takes as many */
 
 static struct world *world_of(const struct process *process)
 {
@@ -50,11 +51,24 @@ static void open_stages(struct process *process)
 
 static void plan_turn(struct process *process, int64_t at);
 
+/* A turn reads the clock at its beginning, and so of a slow one what it takes may be younger. */
+static struct moment read_clock(struct process *process)
+{
+    struct world *world = world_of(process);
+    int64_t took = 0;
+    if (process->is_slow && !world->is_calm && world_chance(world, 5))
+        took = clock_earlier(world->now - process->turned_at,
+                             world_between(world, 0, 50 * MILLISECOND));
+    process->turned_at = world->now;
+    struct moment now = world_moment(world);
+    return (struct moment){now.mono - took, now.boot - took, now.wall - took};
+}
+
 /* As common/reactor_turn.c has it. */
 static void turn(struct process *process)
 {
     int64_t stages_wake = NEVER;
-    process->clock.now = world_moment(world_of(process));
+    process->clock.now = read_clock(process);
     int64_t wake = move(process);
     for (int round = 1; round < ROUNDS && process->host.sockets.has_work; round++)
         wake = move(process);
@@ -67,9 +81,12 @@ static void turn(struct process *process)
     if (process->host.sockets.has_work)
         wake = move(process);
     wake = clock_earlier(wake, stages_wake);
-    int64_t soon = process->clock.now.mono + MICROSECOND;
+    int64_t soon = world_of(process)->now + MICROSECOND;
     if (process->host.sockets.has_work || wake < soon)
         wake = soon;
+    process->hasty = wake == soon ? process->hasty + 1 : 0;
+    if (process->hasty > HASTY_MOST)
+        world_complain(world_of(process), "%s turns without rest", process->name);
     if (wake != NEVER)
         plan_turn(process, wake);
 }
@@ -146,6 +163,7 @@ void process_start(struct process *process)
     process->host.wake = on_arrival;
     process->clock = (struct clock){world_moment(world_of(process)), true};
     process->life++;
+    process->turned_at = world_of(process)->now;
     process->is_running = true;
     process->is_stopped = false;
     process->turn_at = NEVER;
@@ -187,20 +205,38 @@ void process_continue(struct process *process)
     process_wake(process);
 }
 
+/* The sum of all samples of this name; -1: there is none. */
+static int64_t sum_of(struct metrics *metrics, const char *name)
+{
+    char wanted[64];
+    int64_t sum = -1;
+    snprintf(wanted, sizeof wanted, "\t%s\t", name);
+    buffer_append(&metrics->text, "", 1);
+    for (char *at = metrics->text.data; (at = strstr(at, wanted)) != NULL; at++) {
+        char *end = strchr(at, '\n');
+        while (end[-1] != '\t')
+            end--;
+        sum = (sum < 0 ? 0 : sum) + strtoll(end, NULL, 10);
+    }
+    buffer_fini(&metrics->text);
+    return sum;
+}
+
 int64_t process_metric(struct process *process, size_t index, const char *name)
 {
     struct process_stage *stage = &process->stages[index];
     struct metrics metrics = {.stage = stage->owner.name};
-    int64_t number = -1;
     stage->owner.kind->measure(stage->owner.stage, process->clock.now, &metrics);
-    buffer_append(&metrics.text, "", 1);
-    char wanted[64];
-    snprintf(wanted, sizeof wanted, "\t%s\t", name);
-    char *line = strstr(metrics.text.data, wanted);
-    if (line) {
-        *strchr(line, '\n') = 0;
-        number = strtoll(strrchr(line, '\t') + 1, NULL, 10);
-    }
-    buffer_fini(&metrics.text);
-    return number;
+    return sum_of(&metrics, name);
+}
+
+int64_t process_link_metric(struct process *process, size_t index, const char *name)
+{
+    struct process_stage *stage = &process->stages[index];
+    struct metrics metrics = {.stage = stage->owner.name};
+    if (stage->asks)
+        port_ask_measure(stage->asks, &metrics);
+    if (stage->serves)
+        port_serve_measure(stage->serves, &metrics);
+    return sum_of(&metrics, name);
 }

@@ -40,9 +40,12 @@ struct process {
     } stages[PROCESS_STAGES];
     struct clock clock;
     bool is_running, is_stopped;
+    bool is_slow;         /* its turns take time */
+    int64_t turned_at;    /* mono ns: the last turn's end */
     int64_t continued_at; /* mono ns: it stood still until then */
     uint64_t life;   /* counts the starts: what was planned for an earlier life finds nothing */
     int64_t turn_at; /* mono ns; NEVER: none is planned */
+    unsigned hasty;  /* turns in a row that wanted the next one at once */
 };
 
 void process_start(struct process *process);
@@ -55,5 +58,7 @@ void process_wake(struct process *process);
 
 /* What the stage says of itself (struct metrics as text), at its end or when it is asked for. */
 int64_t process_metric(struct process *process, size_t stage, const char *name);
+/* The same of all its links together. */
+int64_t process_link_metric(struct process *process, size_t stage, const char *name);
 
 #endif

@@ -26,9 +26,11 @@ struct reader {
     struct connection connections[CONNECTIONS];
 };
 
+/* ---- judging ---- */
+
 /* What the caches on the way say of an answer, all together. */
 struct verdict {
-    bool is_verified, is_stale, is_hit;
+    bool is_verified, is_stale, is_hit, is_remembered;
 };
 
 static struct verdict judge(struct bytes trail)
@@ -39,9 +41,90 @@ static struct verdict judge(struct bytes trail)
         verdict.is_verified &= hop.is_announced && hop.is_verified && hop.outcome != HOP_STALE;
         verdict.is_stale |= hop.outcome == HOP_STALE;
         verdict.is_hit = hop.outcome == HOP_HIT;
+        verdict.is_remembered |= hop.outcome <= HOP_STALE;
     }
     return verdict;
 }
+
+static int version_of(const struct answer *answer)
+{
+    struct bytes bytes = answer_bytes(answer);
+    char text[16] = "";
+    if (answer->status == STATUS_NONE)
+        return -1;
+    memcpy(text, bytes.data, bytes.size < sizeof text ? bytes.size : sizeof text - 1);
+    return atoi(text);
+}
+
+/* Of every answer that says what Redis holds. */
+static void check_marks(const struct reading *reading, const struct connection *c,
+                        const struct answer *answer, struct verdict verdict, int version)
+{
+    struct world *world = reading->world;
+    const char *name = reading->model->keys[c->key].name;
+    if (answer->status == STATUS_VALUE && answer->tag != redis_model_tag(c->key, version))
+        world_complain(world, "%s: version %d has the tag of another", name, version);
+    if (verdict.is_stale && (c->flags & ASK_RENEW) != 0)
+        world_complain(world, "%s: a renewal was answered with something stale", name);
+    if (verdict.is_remembered && (c->flags & ASK_REFRESH) != 0)
+        world_complain(world, "%s: a refresh was answered from memory", name);
+    if (version < 0)
+        return;
+    if (verdict.is_hit &&
+        c->began - MILLISECOND > redis_model_expiry(reading->model, c->key, version))
+        world_complain(world, "%s: version %d was a hit behind Redis's own end of it", name,
+                       version);
+    if (c->began - redis_model_end(reading->model, c->key, version) >
+        (answer->age_ms + 2) * MILLISECOND)
+        world_complain(world, "%s: version %d says that it is younger than it is", name, version);
+}
+
+/* Of what is marked verified; and of all there is where nothing else may be answered. */
+static void check_bound(const struct reading *reading, struct connection *c, bool is_verified,
+                        int version)
+{
+    struct world *world = reading->world;
+    const char *name = reading->model->keys[c->key].name;
+    if ((is_verified || reading->must_be_verified) &&
+        !redis_model_stood(reading->model, c->key, version, c->began - reading->max_staleness,
+                           world->now))
+        world_complain(world, "%s: version %d is marked %s, and too old for a read of %.6f", name,
+                       version, is_verified ? "verified" : "unverified",
+                       (double)(c->began - WORLD_BEGIN) / SECOND);
+    if (!is_verified || version < 0)
+        return;
+    if (version < c->seen[c->key])
+        world_complain(world, "%s: version %d behind version %d on one connection", name, version,
+                       c->seen[c->key]);
+    c->seen[c->key] = version;
+}
+
+static void check(struct reading *reading, struct connection *c, const struct answer *answer)
+{
+    struct verdict verdict = judge(answer->trail);
+    int version = version_of(answer);
+    check_marks(reading, c, answer, verdict, version);
+    check_bound(reading, c, verdict.is_verified, version);
+    reading->stale += verdict.is_stale;
+    reading->verified += verdict.is_verified;
+    if (c->began < reading->healthy_from)
+        return;
+    reading->healthy++;
+    if (reading->is_announcing && !verdict.is_verified && !verdict.is_stale)
+        world_complain(reading->world, "%s is unverified although everything works",
+                       reading->model->keys[c->key].name);
+}
+
+/* Of a read that no value, or absence, was given to. */
+static void check_failure(struct reading *reading, const struct connection *c, enum status status)
+{
+    reading->failed++;
+    if (status == STATUS_AWAY && c->began >= reading->healthy_from)
+        world_complain(reading->world, "%s is away although everything works",
+                       reading->model->keys[c->key].name);
+}
+
+/* ---- reading ---- */
 
 static void read_next(struct reader *reader, size_t index)
 {
@@ -58,54 +141,13 @@ static void read_next(struct reader *reader, size_t index)
     c->round++;
     const struct ask ask = {bytes_of_text(reading->model->keys[c->key].name), c->deadline,
                             c->flags};
-    c->is_waiting = port_ask(reader->asks, (uint64_t)c->round << 32 | index, &ask) == STATUS_VALUE;
+    enum status status = port_ask(reader->asks, (uint64_t)c->round << 32 | index, &ask);
+    c->is_waiting = status == STATUS_VALUE;
     reading->reads++;
-    if (!c->is_waiting)
-        c->read_at = world->now + world_between(world, 0, 2 * reading->pause);
-}
-
-/* ---- judging ---- */
-
-static int version_of(const struct answer *answer)
-{
-    struct bytes bytes = answer_bytes(answer);
-    char text[16] = "";
-    if (answer->status == STATUS_NONE)
-        return -1;
-    memcpy(text, bytes.data, bytes.size < sizeof text ? bytes.size : sizeof text - 1);
-    return atoi(text);
-}
-
-static void check(struct reader *reader, struct connection *c, const struct answer *answer)
-{
-    struct reading *reading = reader->reading;
-    struct world *world = reading->world;
-    const char *name = reading->model->keys[c->key].name;
-    struct verdict verdict = judge(answer->trail);
-    int version = version_of(answer);
-    if (answer->status == STATUS_VALUE && answer->tag != (uint64_t)version + 1)
-        world_complain(world, "%s: version %d has the tag of another", name, version);
-    if (verdict.is_stale && (c->flags & ASK_RENEW))
-        world_complain(world, "%s: a renewal was answered with something stale", name);
-    if (verdict.is_hit && version >= 0 &&
-        c->began - MILLISECOND > redis_model_expiry(reading->model, c->key, version))
-        world_complain(world, "%s: version %d was a hit behind Redis's own end of it", name,
-                       version);
-    reading->stale += verdict.is_stale;
-    if (!verdict.is_verified)
+    if (c->is_waiting)
         return;
-    reading->verified++;
-    if (!redis_model_stood(reading->model, c->key, version, c->began - reading->max_staleness,
-                           world->now))
-        world_complain(world,
-                       "%s: version %d is marked verified, and is too old for a read that "
-                       "began at %.6f",
-                       name, version, (double)(c->began - WORLD_BEGIN) / SECOND);
-    if (version >= 0 && version < c->seen[c->key])
-        world_complain(world, "%s: version %d behind version %d on one connection", name, version,
-                       c->seen[c->key]);
-    if (version > c->seen[c->key])
-        c->seen[c->key] = version;
+    check_failure(reading, c, status);
+    c->read_at = world->now + world_between(world, 0, 2 * reading->pause);
 }
 
 /* ---- the stage ---- */
@@ -143,11 +185,11 @@ static void on_answer(void *stage, struct moment now, uint64_t token, const stru
     c->read_at = now.mono + world_between(world, 0, 2 * reader->reading->pause);
     world_tell(world, "%s is answered with status %d, version %d",
                reader->reading->model->keys[c->key].name, answer->status,
-               answer->status <= STATUS_NONE ? version_of(answer) : -1);
-    if (answer->status <= STATUS_NONE)
-        check(reader, c, answer);
+               answer_is_known(answer) ? version_of(answer) : -1);
+    if (answer_is_known(answer))
+        check(reader->reading, c, answer);
     else
-        reader->reading->failed++;
+        check_failure(reader->reading, c, answer->status);
 }
 
 static int64_t on_turn(void *stage, struct moment now)

@@ -12,8 +12,12 @@ struct reading {
     const struct redis_model *model;
     int64_t max_staleness; /* ns; of an answer that is marked verified */
     int64_t pause;         /* ns, about: between two reads of a connection */
+    int64_t healthy_from;  /* mono ns: all that could fail has been whole for long; or NEVER */
+    bool is_announcing;    /* changes are */
+    bool must_be_verified; /* every cache does as if it held nothing where nothing is proven */
     bool is_over;          /* no more reads */
     uint64_t reads, verified, stale, failed;
+    uint64_t healthy; /* answered since then */
 };
 
 extern const struct stage_kind reader_kind;

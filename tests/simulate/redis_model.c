@@ -40,8 +40,7 @@ void redis_model_fini(struct redis_model *model)
 
 static void announce(struct redis_model *model, int key)
 {
-    if (model->announce)
-        model->announce(model->subscriber, key);
+    model->announce(model->subscriber, key, false);
 }
 
 /* Redis deletes what has expired when it comes across it. */
@@ -91,6 +90,15 @@ void redis_model_flush(struct redis_model *model)
     announce(model, -1);
 }
 
+void redis_model_flood(struct redis_model *model)
+{
+    int key = (int)world_between(model->world, 0, 1);
+    change(model, key, true, NEVER);
+    world_tell(model->world, "redis: many keys change, and %s is version %zu",
+               model->keys[key].name, model->keys[key].count - 1);
+    model->announce(model->subscriber, key, true);
+}
+
 /* ---- reading ---- */
 
 int redis_model_find(const struct redis_model *model, struct bytes name)
@@ -136,6 +144,11 @@ bool redis_model_stood(const struct redis_model *model, int index, int version, 
             return true;
     }
     return false;
+}
+
+int64_t redis_model_end(const struct redis_model *model, int key, int version)
+{
+    return end_of(&model->keys[key], (size_t)version);
 }
 
 int64_t redis_model_expiry(const struct redis_model *model, int key, int version)

@@ -27,8 +27,9 @@ struct redis_model {
     struct model_key keys[MODEL_KEYS];
     bool is_over; /* no more writes */
     bool has_ttl; /* some values have an end of their own */
-    /* What it announces: a key, or -1 for all of them. */
-    void (*announce)(void *subscriber, int key);
+    /* What it announces: a key, or -1 for all of them; perhaps behind a flood of others that
+     * nobody reads, all at once. */
+    void (*announce)(void *subscriber, int key, bool is_behind_flood);
     void *subscriber;
 };
 
@@ -38,6 +39,8 @@ void redis_model_fini(struct redis_model *model);
 /* Begins to write, about every `pause`. */
 void redis_model_live(struct redis_model *model, int64_t pause);
 void redis_model_flush(struct redis_model *model);
+/* Writes one of the keys that are most often read, behind a flood. */
+void redis_model_flood(struct redis_model *model);
 
 /* Which key has this name; -1: none. */
 int redis_model_find(const struct redis_model *model, struct bytes name);
@@ -48,6 +51,15 @@ int redis_model_get(const struct redis_model *model, int key, uint32_t *life_ms)
 /* Whether version `version` (-1: nothing) of the key stood at any moment from `from` to `to`. */
 bool redis_model_stood(const struct redis_model *model, int key, int version, int64_t from,
                        int64_t to);
+
+/* What the value is tagged with. */
+static inline uint64_t redis_model_tag(int key, int version)
+{
+    return (uint64_t)(key + 1) << 40 | (uint64_t)version;
+}
+
+/* When it was gone, by its own time or by what was written next; NEVER. */
+int64_t redis_model_end(const struct redis_model *model, int key, int version);
 
 /* When the version ends by its own time; NEVER. */
 int64_t redis_model_expiry(const struct redis_model *model, int key, int version);

@@ -9,6 +9,7 @@
 struct scenario_result {
     char trouble[512]; /* the promise that was broken; empty: all held */
     uint64_t reads, verified, stale, failed;
+    uint64_t events, drawn; /* the same for the same seed */
 };
 
 void scenario_run(uint64_t seed, bool tells, struct scenario_result *result);

@@ -26,11 +26,24 @@ static bool is_before(const struct world_item *a, const struct world_item *b)
     return a->at != b->at ? a->at < b->at : a->order < b->order;
 }
 
-static void swap(struct world_item *a, struct world_item *b)
+/* Puts the item where it belongs on the way from the hole at `i` to the top, or to the bottom. */
+static void rise(struct world *world, size_t i, const struct world_item *item)
 {
-    struct world_item kept = *a;
-    *a = *b;
-    *b = kept;
+    for (; i > 0 && is_before(item, &world->heap[(i - 1) / 2]); i = (i - 1) / 2)
+        world->heap[i] = world->heap[(i - 1) / 2];
+    world->heap[i] = *item;
+}
+
+static void sink(struct world *world, size_t i, const struct world_item *item)
+{
+    for (size_t child; (child = 2 * i + 1) < world->count; i = child) {
+        child +=
+            child + 1 < world->count && is_before(&world->heap[child + 1], &world->heap[child]);
+        if (is_before(item, &world->heap[child]))
+            break;
+        world->heap[i] = world->heap[child];
+    }
+    world->heap[i] = *item;
 }
 
 void world_plan(struct world *world, int64_t at, world_event run, void *owner, uint64_t detail)
@@ -39,27 +52,18 @@ void world_plan(struct world *world, int64_t at, world_event run, void *owner, u
         world->capacity = world->capacity > 0 ? 2 * world->capacity : 256;
         world->heap = memory_resize(world->heap, world->capacity, sizeof *world->heap);
     }
-    size_t i = world->count++;
-    world->heap[i] = (struct world_item){at > world->now ? at : world->now, world->planned++, run,
-                                         owner, detail};
-    for (; i > 0 && is_before(&world->heap[i], &world->heap[(i - 1) / 2]); i = (i - 1) / 2)
-        swap(&world->heap[i], &world->heap[(i - 1) / 2]);
+    const struct world_item item = {at > world->now ? at : world->now, world->planned++, run, owner,
+                                    detail};
+    rise(world, world->count++, &item);
 }
 
 static struct world_item take_first(struct world *world)
 {
-    struct world_item first = world->heap[0];
-    world->heap[0] = world->heap[--world->count];
-    for (size_t i = 0;;) {
-        size_t least = i;
-        for (size_t child = 2 * i + 1; child <= 2 * i + 2 && child < world->count; child++)
-            if (is_before(&world->heap[child], &world->heap[least]))
-                least = child;
-        if (least == i)
-            return first;
-        swap(&world->heap[i], &world->heap[least]);
-        i = least;
-    }
+    const struct world_item first = world->heap[0];
+    const struct world_item last = world->heap[--world->count];
+    if (world->count > 0)
+        sink(world, 0, &last);
+    return first;
 }
 
 void world_run(struct world *world, int64_t until)

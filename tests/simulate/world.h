@@ -29,6 +29,7 @@ struct world {
     uint64_t planned;
     struct log log;
     bool tells;        /* every event of note to standard error */
+    bool is_calm;      /* nothing comes late, but by what Redis takes */
     char trouble[512]; /* the first promise that was broken; empty: none */
 };
 

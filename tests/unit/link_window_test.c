@@ -205,6 +205,21 @@ static void test_heartbeat_and_silence(void **state)
     link_window_fini(&window);
 }
 
+/* A huge value may be on its way for longer than silence lasts: its lane must not ask to be called
+ * at once, again and again, all that time. */
+static void test_a_lane_does_not_wait_for_silence(void **state)
+{
+    (void)state;
+    const int64_t now = LINK_SILENCE + LINK_HEARTBEAT / 2;
+    struct link_window window = {0};
+    link_window_open(&window, SESSION, true, 0);
+    window.is_bulk = true;
+    assert_non_null(link_window_flush(&window, LINK_SILENCE));
+    assert_false(link_window_is_silent(&window, now));
+    assert_int_equal(link_window_next(&window, now), LINK_SILENCE + LINK_HEARTBEAT);
+    link_window_fini(&window);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +232,7 @@ int main(void)
         cmocka_unit_test(test_full_batches_queue_and_are_counted),
         cmocka_unit_test(test_lent_batch_survives_the_close),
         cmocka_unit_test(test_heartbeat_and_silence),
+        cmocka_unit_test(test_a_lane_does_not_wait_for_silence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
