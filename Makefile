@@ -19,7 +19,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run run-split test test-asan test-tsan test-split test-clients test-fresh fuzz bench
+.PHONY: all run run-split test test-asan test-tsan test-split test-freshness test-clients test-fresh fuzz bench
 .PHONY: format check-format check-layers lint clean help FORCE
 
 all:
@@ -29,6 +29,7 @@ needs-all          := build
 needs-run          := build run
 needs-run-split    := build run
 needs-test-split   := build test
+needs-test-freshness := build test
 needs-test         := build test
 needs-test-asan    := build test sanitize
 needs-test-tsan    := build test sanitize
