@@ -36,7 +36,8 @@ static void *publish(void *argument)
     const struct timespec pause = {.tv_nsec = PAUSE};
 
     while (!atomic_load(&stall->is_ending) && stall->published < MOST) {
-        redisReply *reply = redisCommand(stall->publisher, "PUBLISH stall %zu", stall->published);
+        redisReply *reply =
+            redisCommand(stall->publisher, "PUBLISH stall %lu", (unsigned long)stall->published);
         if (!reply)
             trouble("Redis has left a bare publisher");
         stall->acknowledged[stall->published++] = writer_clock();
