@@ -33,6 +33,8 @@ test-split: $(WEIR) $(SPLITS) $(PROGRAMS)
 test-freshness: $(WEIR) $(FRESHES) $(PROGRAMS)
 	$(Q)WEIR_BINARY=$(CURDIR)/$(WEIR) WEIR_VARIANT=$(VARIANT) WEIR_TOPOLOGIES=tests/topologies JOBS=1 \
 	    ONLY='$(or $(ONLY),^freshness/)' tests/run $(B) $(FRESHES)
+	$(Q)$(if $(ONLY),,COMPILE='$(COMPILE)' LINK='$(LINK)' LIBS='$(LIBS)' WEIR_TOPOLOGIES=tests/topologies \
+	    tests/freshness/find-plants $(B))
 
 ## make test-clients   Redis clients of other languages read through weir: Python's, two of npm's
 test-clients: $(WEIR) build/clients/node_modules

@@ -25,7 +25,7 @@ struct pair {
 
 /* What the test wants. */
 struct wishes {
-    bool hold, hold_control, sever, sever_data, stop;
+    bool hold_data, hold_control, sever_data, sever_control, stop;
     int redis_port; /* where new connections are to lead */
     const char *replacement;
 };
@@ -177,12 +177,12 @@ static bool pass_replies(struct redis_proxy *proxy, const struct pair *pair,
 
 static bool is_held(const struct pair *pair, const struct wishes *wishes)
 {
-    return wishes->hold || (wishes->hold_control && pair->is_control);
+    return pair->is_control ? wishes->hold_control : wishes->hold_data;
 }
 
 static bool is_severed(const struct pair *pair, const struct wishes *wishes)
 {
-    return wishes->sever || (wishes->sever_data && !pair->is_control);
+    return pair->is_control ? wishes->sever_control : wishes->sever_data;
 }
 
 /* Waits for something to do. `polled` holds the wake pipe, the listener, then two for each pair. */
@@ -209,7 +209,7 @@ static struct wishes heed(struct redis_proxy *proxy)
 {
     pthread_mutex_lock(&proxy->lock);
     const struct wishes wishes = proxy->wishes;
-    proxy->wishes.sever = proxy->wishes.sever_data = false;
+    proxy->wishes.sever_data = proxy->wishes.sever_control = false;
     proxy->heeded = proxy->wished;
     pthread_cond_broadcast(&proxy->changed);
     pthread_mutex_unlock(&proxy->lock);
@@ -270,12 +270,38 @@ static void await_wish(struct redis_proxy *proxy)
         pthread_cond_wait(&proxy->changed, &proxy->lock);
 }
 
-void redis_proxy_hold(struct redis_proxy *proxy, bool hold)
+/* `other` may be the same as `one`. */
+static void wish(struct redis_proxy *proxy, bool *one, bool *other, bool value)
 {
     pthread_mutex_lock(&proxy->lock);
-    proxy->wishes.hold = hold;
+    *one = *other = value;
     await_wish(proxy);
     pthread_mutex_unlock(&proxy->lock);
+}
+
+void redis_proxy_hold(struct redis_proxy *proxy, bool hold)
+{
+    wish(proxy, &proxy->wishes.hold_data, &proxy->wishes.hold_control, hold);
+}
+
+void redis_proxy_hold_data(struct redis_proxy *proxy, bool hold)
+{
+    wish(proxy, &proxy->wishes.hold_data, &proxy->wishes.hold_data, hold);
+}
+
+void redis_proxy_hold_control(struct redis_proxy *proxy, bool hold)
+{
+    wish(proxy, &proxy->wishes.hold_control, &proxy->wishes.hold_control, hold);
+}
+
+void redis_proxy_sever(struct redis_proxy *proxy)
+{
+    wish(proxy, &proxy->wishes.sever_data, &proxy->wishes.sever_control, true);
+}
+
+void redis_proxy_sever_data(struct redis_proxy *proxy)
+{
+    wish(proxy, &proxy->wishes.sever_data, &proxy->wishes.sever_data, true);
 }
 
 void redis_proxy_replace(struct redis_proxy *proxy, const char *text)
@@ -290,30 +316,6 @@ void redis_proxy_redirect(struct redis_proxy *proxy, int redis_port)
 {
     pthread_mutex_lock(&proxy->lock);
     proxy->wishes.redis_port = redis_port;
-    await_wish(proxy);
-    pthread_mutex_unlock(&proxy->lock);
-}
-
-void redis_proxy_sever(struct redis_proxy *proxy)
-{
-    pthread_mutex_lock(&proxy->lock);
-    proxy->wishes.sever = true;
-    await_wish(proxy);
-    pthread_mutex_unlock(&proxy->lock);
-}
-
-void redis_proxy_hold_control(struct redis_proxy *proxy, bool hold)
-{
-    pthread_mutex_lock(&proxy->lock);
-    proxy->wishes.hold_control = hold;
-    await_wish(proxy);
-    pthread_mutex_unlock(&proxy->lock);
-}
-
-void redis_proxy_sever_data(struct redis_proxy *proxy)
-{
-    pthread_mutex_lock(&proxy->lock);
-    proxy->wishes.sever_data = true;
     await_wish(proxy);
     pthread_mutex_unlock(&proxy->lock);
 }

@@ -25,7 +25,8 @@ int redis_proxy_port(const struct redis_proxy *proxy);
 /* While held, replies stay with Redis; commands still pass and are counted. */
 void redis_proxy_hold(struct redis_proxy *proxy, bool hold);
 
-/* The same for the connections that have subscribed alone. */
+/* The same for those connections alone that have not subscribed, or that have. */
+void redis_proxy_hold_data(struct redis_proxy *proxy, bool hold);
 void redis_proxy_hold_control(struct redis_proxy *proxy, bool hold);
 
 /* Gives `text`, which must outlive its use, instead of whatever Redis replies; NULL ends that. */

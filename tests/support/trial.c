@@ -9,8 +9,9 @@
 #include <string.h>
 #include <time.h>
 
-#define KEYS  64
-#define PAUSE 2000000 /* ns, between two looks at a tally */
+#define KEYS   64
+#define NORMAL 500     /* verified hits, after which service is */
+#define PAUSE  2000000 /* ns, between two looks at a tally */
 
 /* Adds `lines` behind every line that says `kind`. */
 static void add_settings(struct blob *text, const char *kind, const char *lines)
@@ -129,4 +130,47 @@ void trial_finish(struct trial *trial, const struct history_verdict *verdict)
     redis_proxy_destroy(&trial->proxy);
     redis_server_destroy(&trial->redis);
     history_destroy(&trial->history);
+}
+
+void trial_pass(int milliseconds)
+{
+    const struct timespec time = {.tv_sec = milliseconds / 1000,
+                                  .tv_nsec = milliseconds % 1000 * 1000000L};
+
+    nanosleep(&time, NULL); /* how long a fault lasts is what is tested */
+}
+
+void trial_run(const struct trial_plan *plan, int times, trial_fault *fault)
+{
+    struct trial trial;
+
+    trial_start(&trial, plan);
+    for (int i = 0; i < times; i++) {
+        fault(&trial);
+        trial_wait_hits(&trial, NORMAL);
+        /* A change that was missed shows once it is older than is allowed, and not for long. */
+        trial_pass(2 * plan->max_staleness);
+    }
+    const struct readers_tally tally = readers_tally(trial.readers);
+    const struct history_verdict verdict =
+        trial_judge(&trial, plan->max_staleness * INT64_C(1000000));
+    print_message("%s: %zu reads, %zu verified, %zu failed; verified and outdated for at most "
+                  "%.1f ms\n",
+                  plan->topology, verdict.reads, verdict.verified, tally.failures,
+                  (double)verdict.most / 1e6);
+    trial_finish(&trial, &verdict);
+}
+
+void trial_run_everywhere(int times, trial_fault *fault)
+{
+    trial_run(&(struct trial_plan){"thread-per-stage", TRIAL_STALE, false, true}, times, fault);
+    trial_run(&(struct trial_plan){"chained", TRIAL_STALE, true, true}, times, fault);
+}
+
+void trial_filter(void)
+{
+    const char *only = getenv("FAULT");
+
+    if (only)
+        cmocka_set_test_filter(only);
 }

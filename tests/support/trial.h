@@ -21,6 +21,8 @@
 
 #include <cmocka.h>
 
+#define TRIAL_STALE 250 /* ms: max_staleness in a short trial */
+
 struct trial_plan {
     const char *topology; /* the name of a file of $WEIR_TOPOLOGIES, to which the rest is added */
     int max_staleness;    /* ms */
@@ -49,5 +51,23 @@ struct history_verdict trial_judge(struct trial *trial, int64_t bound);
 
 /* Fails the test where anything is wrong with that, else ends all. */
 void trial_finish(struct trial *trial, const struct history_verdict *verdict);
+
+/* Something that happens to Redis or to weir. */
+typedef void trial_fault(struct trial *trial);
+
+/* Lets a fault last for so long. */
+void trial_pass(int milliseconds);
+
+/* Has it happen so often, each time waits until service is normal again, and fails where something
+ * verified was older than max_staleness. */
+void trial_run(const struct trial_plan *plan, int times, trial_fault *fault);
+
+/* On one process, and on several, where the Redis protocol has the promise too; both with the
+ * proxy. */
+void trial_run_everywhere(int times, trial_fault *fault);
+
+/* cmocka's main, for an array; $FAULT is the name of the only one that is to run. */
+#define trial_run_tests(tests) (trial_filter(), cmocka_run_group_tests(tests, NULL, NULL))
+void trial_filter(void);
 
 #endif

@@ -10,7 +10,7 @@
 
 #define KEYS_MAX   256
 #define FASTEST    1000000 /* ns between two writes of a key */
-#define RHYTHMS    8       /* each twice as slow as the one before */
+#define RHYTHMS    11      /* each twice as slow as the one before */
 #define PAUSE      200000  /* ns: for so long nothing may be due */
 #define PATIENCE_S 30
 

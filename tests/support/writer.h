@@ -1,6 +1,6 @@
 /* The one writer of some keys: "k0" to "k<n-1>" in Redis, each with "<key>:<version>" and a rhythm
- * of its own, from every millisecond to every 128. What it does and what Redis acknowledges stands
- * in a history. It runs in a thread of its own. */
+ * of its own, from every millisecond to every second. What it does and what Redis acknowledges
+ * stands in a history. It runs in a thread of its own. */
 #ifndef TESTS_SUPPORT_WRITER_H
 #define TESTS_SUPPORT_WRITER_H
 
