@@ -19,8 +19,8 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run run-split build-tests test test-asan test-tsan test-split test-clients test-fresh fuzz bench
-.PHONY: simulate test-plants
+.PHONY: all run run-split build-tests test test-asan test-tsan test-split test-freshness test-clients
+.PHONY: test-fresh test-plants simulate fuzz bench
 .PHONY: format check-format check-layers lint clean help FORCE
 
 all:
@@ -30,6 +30,7 @@ needs-all          := build
 needs-run          := build run
 needs-run-split    := build run
 needs-test-split   := build test
+needs-test-freshness := build test
 needs-build-tests  := build test
 needs-test         := build test
 needs-test-asan    := build test sanitize

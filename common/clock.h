@@ -22,7 +22,8 @@ struct moment clock_now(void);
 int64_t clock_now_mono(void); /* that reading alone: a third of the cost */
 
 /* A reading shared by all that happens in one turn of a loop: taken when first wanted, then kept
- * until the reactor marks it as old. A test sets `now` and `is_current`, and so holds the time. */
+ * until the reactor marks it as old, or a port that has received something, which may be younger
+ * than the reading. A test sets `now` and `is_current`, and so holds the time. */
 struct clock {
     struct moment now;
     bool is_current;

@@ -113,16 +113,20 @@ void port_serve_allow(struct serve_port *port, const struct key_list *allowed)
         reactor_socket_allow(serving->socket, allowed);
 }
 
-static void take_message(struct serving *serving, int64_t now)
+static void take_message(struct serving *serving)
 {
     struct transport_message message;
     if (!reactor_socket_receive(serving->socket, &message))
         return;
+    /* This process may have stood still since the clock was last read, and an ask have been sent
+     * meanwhile: it must not be answered by what was proven to be fresh before it was made. */
+    struct clock *clock = serving->owner->clock;
+    clock->is_current = false;
     if (message.is_barred)
         link_server_bar(serving->link, message.peer);
     else
-        link_server_receive(serving->link, now, message.peer, message.first_frame, message.values,
-                            message.value_count);
+        link_server_receive(serving->link, clock_read(clock).mono, message.peer,
+                            message.first_frame, message.values, message.value_count);
     reactor_socket_release(serving->socket);
 }
 
@@ -141,7 +145,7 @@ int64_t port_serve_move(struct serve_port *port, int64_t now)
 {
     struct serving *serving = (struct serving *)port;
     if (!reactor_rest_holds(&serving->rest, now)) {
-        take_message(serving, now);
+        take_message(serving);
         serving->rest.until = link_server_tick(serving->link, now);
         send_batches(serving, now);
         reactor_rest_begin(&serving->rest, reactor_socket_has_input(serving->socket));

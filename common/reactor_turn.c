@@ -103,7 +103,8 @@ void reactor_turn(struct reactor *reactor)
         ports_wake = move_messages(reactor, now.mono);
     if (reactor->is_opening)
         open_stages(reactor, now);
-    const int64_t stages_wake = end_turn_of_stages(reactor, now);
+    /* Read again by what was received: time never goes back for a stage. */
+    const int64_t stages_wake = end_turn_of_stages(reactor, clock_read(&reactor->clock));
 
     /* What the stages have just said leaves now; what it causes within this reactor comes in the
      * next turn. */

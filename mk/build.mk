@@ -26,6 +26,7 @@ support  := $(filter-out %_main.c,$(wildcard tests/support/*.c))
 programs := $(wildcard tests/support/*_main.c)
 tests    := $(foreach kind,unit stage system,$(sort $(wildcard tests/$(kind)/*_test.c)))
 splits   := $(sort $(wildcard tests/split/*_test.c))
+freshes  := $(sort $(wildcard tests/freshness/*_test.c))
 fuzzers  := $(wildcard tests/fuzz/*_fuzz.c)
 benches  := $(wildcard tests/bench/*.c)
 simulate := $(wildcard tests/simulate/*.c)
@@ -36,6 +37,7 @@ LLHTTP   := $(LLHTTP_SOURCES:$(LLHTTP_DIR)/%.c=$(B)/llhttp/%.o)
 PROGRAMS := $(programs:tests/support/%_main.c=$(B)/%)
 TESTS    := $(tests:%.c=$(B)/%)
 SPLITS   := $(splits:%.c=$(B)/%)
+FRESHES  := $(freshes:%.c=$(B)/%)
 FUZZERS  := $(fuzzers:tests/fuzz/%_fuzz.c=$(B)/fuzz/%)
 BENCHES  := $(benches:tests/bench/%.c=$(B)/%)
 SIMULATE := $(B)/simulate
@@ -86,7 +88,7 @@ endef
 $(WEIR): $(B)/stages/weir.o $(LIB)
 	$(link) $(LIBS)
 
-$(TESTS) $(SPLITS): $(B)/%: $(B)/%.o $(LIBTEST) $(LIB)
+$(TESTS) $(SPLITS) $(FRESHES): $(B)/%: $(B)/%.o $(LIBTEST) $(LIB)
 	$(link) $(TEST_LIBS) $(LIBS)
 
 $(PROGRAMS): $(B)/%: $(B)/tests/support/%_main.o $(LIBTEST) $(LIB)
@@ -106,4 +108,4 @@ $(FUZZERS): $(B)/fuzz/%: $(B)/tests/fuzz/%_fuzz.o $(B)/tests/fuzz/replay.o $(LIB
 	$(link) $(LIBS)
 endif
 
--include $(patsubst %.c,$(B)/%.d,$(sources) $(support) $(programs) $(tests) $(splits) $(fuzzers) $(benches) $(simulate) tests/fuzz/replay.c)
+-include $(patsubst %.c,$(B)/%.d,$(sources) $(support) $(programs) $(tests) $(splits) $(freshes) $(fuzzers) $(benches) $(simulate) tests/fuzz/replay.c)

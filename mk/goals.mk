@@ -37,6 +37,14 @@ test-split: $(WEIR) $(SPLITS) $(PROGRAMS)
 	$(Q)WEIR_BINARY=$(CURDIR)/$(WEIR) WEIR_VARIANT=$(VARIANT) WEIR_TOPOLOGIES=tests/topologies \
 	    ONLY='$(or $(ONLY),^split/)' tests/run $(B) $(SPLITS)
 
+## make test-freshness how stale a verified answer is, on every topology and under every fault, by
+##                     more than a million reads; and whether faults planted in weir are found
+test-freshness: $(WEIR) $(FRESHES) $(PROGRAMS)
+	$(Q)WEIR_BINARY=$(CURDIR)/$(WEIR) WEIR_VARIANT=$(VARIANT) WEIR_TOPOLOGIES=tests/topologies JOBS=1 \
+	    ONLY='$(or $(ONLY),^freshness/)' tests/run $(B) $(FRESHES)
+	$(Q)$(if $(ONLY),,COMPILE='$(COMPILE)' LINK='$(LINK)' LIBS='$(LIBS)' WEIR_TOPOLOGIES=tests/topologies \
+	    tests/freshness/find-plants $(B))
+
 ## make test-clients   Redis clients of other languages read through weir: Python's, two of npm's
 test-clients: $(WEIR) build/clients/node_modules
 	$(Q)WEIR_BINARY=$(WEIR) CLIENT_MODULES=build/clients/node_modules tests/clients/run

@@ -19,11 +19,19 @@
 
 struct pair {
     int client, redis;    /* sockets */
+    bool is_control;      /* it has subscribed */
     struct blob commands; /* bytes of a command not yet complete */
 };
 
+/* What the test wants. */
+struct wishes {
+    bool hold_data, hold_control, sever_data, sever_control, stop;
+    int redis_port; /* where new connections are to lead */
+    const char *replacement;
+};
+
 struct redis_proxy {
-    int listener, port, redis_port;
+    int listener, port;
     int wake[2]; /* a pipe: a byte makes the thread look at the wishes */
     pthread_t thread;
     struct pair pairs[PAIRS_MAX];
@@ -31,9 +39,7 @@ struct redis_proxy {
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool hold, sever, stop;
-    int wished_port; /* where new connections are to lead */
-    const char *replacement;
+    struct wishes wishes;
     unsigned wished, heeded; /* the number of the last wish, and of the last one in force */
     struct blob record;      /* lines, as redis_proxy_copy_record() gives them */
 };
@@ -60,9 +66,15 @@ static void record_line(struct redis_proxy *proxy, const char *event, size_t eve
     pthread_cond_broadcast(&proxy->changed);
 }
 
-/* Records the command at the head of `bytes` and returns its length, 0 while it is incomplete. */
-static size_t record_command(struct redis_proxy *proxy, const struct blob *bytes)
+static bool is_word(const char *word, size_t length, const char *name)
 {
+    return length == strlen(name) && strncasecmp(word, name, length) == 0;
+}
+
+/* Records the first command of what came and returns its length, 0 while it is incomplete. */
+static size_t record_command(struct redis_proxy *proxy, struct pair *pair)
+{
+    const struct blob *bytes = &pair->commands;
     const char *end = bytes->data + bytes->length;
     const char *at = memchr(bytes->data, '\n', bytes->length), *words[2] = {"", ""};
     size_t lengths[2] = {0, 0};
@@ -84,7 +96,8 @@ static size_t record_command(struct redis_proxy *proxy, const struct blob *bytes
     }
     if (!at)
         return 0;
-    if (lengths[0] != 4 || strncasecmp(words[0], "PING", 4) != 0)
+    pair->is_control |= is_word(words[0], lengths[0], "SUBSCRIBE");
+    if (!is_word(words[0], lengths[0], "PING"))
         record_line(proxy, words[0], lengths[0], words[1], lengths[1]);
     return (size_t)(at - bytes->data);
 }
@@ -115,13 +128,13 @@ static void drop_pair(struct redis_proxy *proxy, size_t index)
     *pair = proxy->pairs[--proxy->pair_count];
 }
 
-static void accept_pair(struct redis_proxy *proxy)
+static void accept_pair(struct redis_proxy *proxy, int redis_port)
 {
     struct pair pair = {.client = net_accept(proxy->listener)};
 
     if (pair.client < 0)
         return;
-    pair.redis = proxy->pair_count < PAIRS_MAX ? net_connect(proxy->redis_port) : -1;
+    pair.redis = proxy->pair_count < PAIRS_MAX ? net_connect(redis_port) : -1;
     if (pair.redis < 0)
         close(pair.client);
     else
@@ -139,7 +152,7 @@ static bool pass_commands(struct redis_proxy *proxy, struct pair *pair)
         return false;
     blob_append(&pair->commands, data, (size_t)count);
     pthread_mutex_lock(&proxy->lock);
-    while (pair->commands.length > 0 && (taken = record_command(proxy, &pair->commands)) > 0)
+    while (pair->commands.length > 0 && (taken = record_command(proxy, pair)) > 0)
         blob_consume(&pair->commands, taken);
     pthread_mutex_unlock(&proxy->lock);
     return net_send(pair->redis, data, (size_t)count, deadline_in(PATIENCE));
@@ -162,8 +175,18 @@ static bool pass_replies(struct redis_proxy *proxy, const struct pair *pair,
     return net_send(pair->client, data, (size_t)count, deadline_in(PATIENCE));
 }
 
+static bool is_held(const struct pair *pair, const struct wishes *wishes)
+{
+    return pair->is_control ? wishes->hold_control : wishes->hold_data;
+}
+
+static bool is_severed(const struct pair *pair, const struct wishes *wishes)
+{
+    return pair->is_control ? wishes->sever_control : wishes->sever_data;
+}
+
 /* Waits for something to do. `polled` holds the wake pipe, the listener, then two for each pair. */
-static void wait_turn(struct redis_proxy *proxy, struct pollfd *polled, bool hold)
+static void wait_turn(struct redis_proxy *proxy, struct pollfd *polled, const struct wishes *wishes)
 {
     char byte[64];
 
@@ -171,8 +194,8 @@ static void wait_turn(struct redis_proxy *proxy, struct pollfd *polled, bool hol
     polled[1] = (struct pollfd){.fd = proxy->listener, .events = POLLIN};
     for (size_t i = 0; i < proxy->pair_count; i++) {
         polled[2 + 2 * i] = (struct pollfd){.fd = proxy->pairs[i].client, .events = POLLIN};
-        polled[3 + 2 * i] =
-            (struct pollfd){.fd = hold ? -1 : proxy->pairs[i].redis, .events = POLLIN};
+        polled[3 + 2 * i] = (struct pollfd){
+            .fd = is_held(&proxy->pairs[i], wishes) ? -1 : proxy->pairs[i].redis, .events = POLLIN};
     }
     while (poll(polled, 2 + 2 * (nfds_t)proxy->pair_count, -1) < 0)
         if (errno != EINTR)
@@ -181,33 +204,37 @@ static void wait_turn(struct redis_proxy *proxy, struct pollfd *polled, bool hol
         trouble("the proxy's pipe broke: %s", strerror(errno));
 }
 
+/* Copies the wishes, which are in force from now on. */
+static struct wishes heed(struct redis_proxy *proxy)
+{
+    pthread_mutex_lock(&proxy->lock);
+    const struct wishes wishes = proxy->wishes;
+    proxy->wishes.sever_data = proxy->wishes.sever_control = false;
+    proxy->heeded = proxy->wished;
+    pthread_cond_broadcast(&proxy->changed);
+    pthread_mutex_unlock(&proxy->lock);
+    return wishes;
+}
+
 static void *run_proxy(void *argument)
 {
     struct redis_proxy *proxy = argument;
     struct pollfd polled[2 + 2 * PAIRS_MAX];
-    bool stop = false, hold = false, sever;
-    const char *replacement;
+    struct wishes wishes = {0};
 
-    while (!stop) {
-        wait_turn(proxy, polled, hold);
-        pthread_mutex_lock(&proxy->lock);
-        stop = proxy->stop;
-        hold = proxy->hold;
-        sever = proxy->sever;
-        proxy->sever = false;
-        proxy->redis_port = proxy->wished_port;
-        replacement = proxy->replacement;
-        proxy->heeded = proxy->wished;
-        pthread_cond_broadcast(&proxy->changed);
-        pthread_mutex_unlock(&proxy->lock);
+    while (!wishes.stop) {
+        wait_turn(proxy, polled, &wishes);
+        wishes = heed(proxy);
         for (size_t i = proxy->pair_count; i-- > 0;) {
             struct pair *pair = &proxy->pairs[i];
-            if (sever || (polled[2 + 2 * i].revents && !pass_commands(proxy, pair)) ||
-                (!hold && polled[3 + 2 * i].revents && !pass_replies(proxy, pair, replacement)))
+            if (is_severed(pair, &wishes) ||
+                (polled[2 + 2 * i].revents && !pass_commands(proxy, pair)) ||
+                (!is_held(pair, &wishes) && polled[3 + 2 * i].revents &&
+                 !pass_replies(proxy, pair, wishes.replacement)))
                 drop_pair(proxy, i);
         }
         if (polled[1].revents)
-            accept_pair(proxy);
+            accept_pair(proxy, wishes.redis_port);
     }
     return NULL;
 }
@@ -218,7 +245,7 @@ struct redis_proxy *redis_proxy_start(int redis_port)
 
     if (!proxy || pipe(proxy->wake) < 0)
         trouble("cannot set up a proxy: %s", strerror(errno));
-    proxy->redis_port = proxy->wished_port = redis_port;
+    proxy->wishes.redis_port = redis_port;
     proxy->listener = net_listen(&proxy->port);
     pthread_mutex_init(&proxy->lock, NULL);
     pthread_cond_init(&proxy->changed, NULL);
@@ -243,18 +270,44 @@ static void await_wish(struct redis_proxy *proxy)
         pthread_cond_wait(&proxy->changed, &proxy->lock);
 }
 
-void redis_proxy_hold(struct redis_proxy *proxy, bool hold)
+/* `other` may be the same as `one`. */
+static void wish(struct redis_proxy *proxy, bool *one, bool *other, bool value)
 {
     pthread_mutex_lock(&proxy->lock);
-    proxy->hold = hold;
+    *one = *other = value;
     await_wish(proxy);
     pthread_mutex_unlock(&proxy->lock);
+}
+
+void redis_proxy_hold(struct redis_proxy *proxy, bool hold)
+{
+    wish(proxy, &proxy->wishes.hold_data, &proxy->wishes.hold_control, hold);
+}
+
+void redis_proxy_hold_data(struct redis_proxy *proxy, bool hold)
+{
+    wish(proxy, &proxy->wishes.hold_data, &proxy->wishes.hold_data, hold);
+}
+
+void redis_proxy_hold_control(struct redis_proxy *proxy, bool hold)
+{
+    wish(proxy, &proxy->wishes.hold_control, &proxy->wishes.hold_control, hold);
+}
+
+void redis_proxy_sever(struct redis_proxy *proxy)
+{
+    wish(proxy, &proxy->wishes.sever_data, &proxy->wishes.sever_control, true);
+}
+
+void redis_proxy_sever_data(struct redis_proxy *proxy)
+{
+    wish(proxy, &proxy->wishes.sever_data, &proxy->wishes.sever_data, true);
 }
 
 void redis_proxy_replace(struct redis_proxy *proxy, const char *text)
 {
     pthread_mutex_lock(&proxy->lock);
-    proxy->replacement = text;
+    proxy->wishes.replacement = text;
     await_wish(proxy);
     pthread_mutex_unlock(&proxy->lock);
 }
@@ -262,15 +315,7 @@ void redis_proxy_replace(struct redis_proxy *proxy, const char *text)
 void redis_proxy_redirect(struct redis_proxy *proxy, int redis_port)
 {
     pthread_mutex_lock(&proxy->lock);
-    proxy->wished_port = redis_port;
-    await_wish(proxy);
-    pthread_mutex_unlock(&proxy->lock);
-}
-
-void redis_proxy_sever(struct redis_proxy *proxy)
-{
-    pthread_mutex_lock(&proxy->lock);
-    proxy->sever = true;
+    proxy->wishes.redis_port = redis_port;
     await_wish(proxy);
     pthread_mutex_unlock(&proxy->lock);
 }
@@ -335,7 +380,7 @@ void redis_proxy_destroy(struct redis_proxy **proxy)
     if (!dying)
         return;
     pthread_mutex_lock(&dying->lock);
-    dying->stop = true;
+    dying->wishes.stop = true;
     await_wish(dying);
     pthread_mutex_unlock(&dying->lock);
     pthread_join(dying->thread, NULL);

@@ -25,6 +25,10 @@ int redis_proxy_port(const struct redis_proxy *proxy);
 /* While held, replies stay with Redis; commands still pass and are counted. */
 void redis_proxy_hold(struct redis_proxy *proxy, bool hold);
 
+/* The same for those connections alone that have not subscribed, or that have. */
+void redis_proxy_hold_data(struct redis_proxy *proxy, bool hold);
+void redis_proxy_hold_control(struct redis_proxy *proxy, bool hold);
+
 /* Gives `text`, which must outlive its use, instead of whatever Redis replies; NULL ends that. */
 void redis_proxy_replace(struct redis_proxy *proxy, const char *text);
 
@@ -33,6 +37,9 @@ void redis_proxy_redirect(struct redis_proxy *proxy, int redis_port);
 
 /* Cuts every connection there is. */
 void redis_proxy_sever(struct redis_proxy *proxy);
+
+/* Cuts those that have not subscribed. */
+void redis_proxy_sever_data(struct redis_proxy *proxy);
 
 /* How often `command` (upper case) has passed since the start or the last redis_proxy_forget(). */
 size_t redis_proxy_count(struct redis_proxy *proxy, const char *command);
