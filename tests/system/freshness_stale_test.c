@@ -104,6 +104,37 @@ static void test_stale_while_revalidating_one_fetch_and_nobody_waits(void **stat
     free(herd);
 }
 
+/* Redis takes longer than entries live: still nobody waits. */
+static void test_stale_while_revalidating_with_a_Redis_slower_than_the_expiry(void **state)
+{
+    struct pipeline *p = *state;
+
+    redis_server_run(p->redis, "SET key value");
+    pipeline_start_recorded(p, SETTINGS(.cache = "expiry: 200ms, stale_while_revalidate: 1h"));
+    pipeline_wait_status(p, "/key", 200);
+    for (int round = 0; round < 3; round++) {
+        int64_t slow;
+        struct told told;
+        redis_proxy_hold(p->proxy, true);
+        redis_proxy_forget(p->proxy);
+        do
+            told = get(p, "/key");
+        while (strcmp(told.caches, stale) != 0);
+        pipeline_wait_gets(p, 1);
+        slow = deadline_in(400);
+        while (deadline_left(slow) > 0) {
+            told = get(p, "/key");
+            assert_string_equal(told.caches, stale);
+        }
+        redis_proxy_hold(p->proxy, false);
+        pipeline_wait_metric(p, "weir_cache_fetches", NULL, 0);
+        told = get(p, "/key");
+        assert_string_equal(told.caches, stale); /* for what came was not kept */
+        pipeline_wait_metric(p, "weir_cache_fetches", NULL, 0);
+    }
+    assert_true(pipeline_metric(p, "weir_cache_misses_total", NULL) == 1);
+}
+
 /* Beyond the time that is allowed, an ask waits for its fetch as it would for any key. */
 static void test_stale_while_revalidating_has_an_end(void **state)
 {
@@ -253,6 +284,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         PIPELINE_TEST(test_stale_while_revalidating_one_fetch_and_nobody_waits),
+        PIPELINE_TEST(test_stale_while_revalidating_with_a_Redis_slower_than_the_expiry),
         PIPELINE_TEST(test_stale_while_revalidating_has_an_end),
         PIPELINE_TEST(test_stale_if_error_no_failed_request_under_load),
         PIPELINE_TEST(test_stale_if_error_has_a_limit_and_an_end),
