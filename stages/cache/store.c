@@ -177,12 +177,18 @@ static int64_t life_of(const struct store *store, const struct answer *answer)
                : clock_earlier(life, answer->life_ms * MILLISECOND);
 }
 
+/* That the key is absent is no longer true. */
+static void forget_absent(struct store *store, int64_t now, uint32_t hash, struct bytes key)
+{
+    if (store->absent)
+        table_remove(store->absent, hash, key, now);
+}
+
 /* Whatever was held of the key is no longer true. */
 static void forget(struct store *store, int64_t now, uint32_t hash, struct bytes key)
 {
     table_remove(store->values, hash, key, now);
-    if (store->absent)
-        table_remove(store->absent, hash, key, now);
+    forget_absent(store, now, hash, key);
 }
 
 static bool keep(struct store *store, struct moment now, uint32_t hash, struct bytes key,
@@ -198,6 +204,13 @@ static bool keep(struct store *store, struct moment now, uint32_t hash, struct b
         return true;
     store->uncached += is_value;
     return false;
+}
+
+/* Whether a value was on its way for longer than this cache keeps any. Another that is held of the
+ * key was read earlier still, so it too is past its time. */
+static bool is_outlived(const struct store *store, const struct answer *answer, int64_t life)
+{
+    return answer->status == STATUS_VALUE && answer->life_ms == 0 && life == store->expiry;
 }
 
 bool store_take(struct store *store, struct moment now, uint32_t hash, struct bytes key,
@@ -217,6 +230,10 @@ bool store_take(struct store *store, struct moment now, uint32_t hash, struct by
     if (!is_clean || (!is_known && answer->status != STATUS_WRONG_TYPE) ||
         !trail_is_fresh(answer->trail))
         return false;
+    if (is_outlived(store, answer, life)) { /* the other goes on making do, for as long as it may */
+        forget_absent(store, now.boot, hash, key);
+        return false;
+    }
     forget(store, now.boot, hash, key);
     return is_known && keep(store, now, hash, key, answer, read, expires);
 }
