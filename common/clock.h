@@ -23,19 +23,25 @@ int64_t clock_now_mono(void); /* that reading alone: a third of the cost */
 
 /* A reading shared by all that happens in one turn of a loop: taken when first wanted, then kept
  * until the reactor marks it as old, or a port that has received something, which may be younger
- * than the reading. A test sets `now` and `is_current`, and so holds the time. */
+ * than the reading. A test that holds the time sets `now` and CLOCK_HELD. */
 struct clock {
     struct moment now;
-    bool is_current;
+    enum clock_state { CLOCK_OLD, CLOCK_CURRENT, CLOCK_HELD } state;
 };
 
 static inline struct moment clock_read(struct clock *clock)
 {
-    if (!clock->is_current) {
+    if (clock->state == CLOCK_OLD) {
         clock->now = clock_now();
-        clock->is_current = true;
+        clock->state = CLOCK_CURRENT;
     }
     return clock->now;
+}
+
+static inline void clock_mark_old(struct clock *clock)
+{
+    if (clock->state == CLOCK_CURRENT)
+        clock->state = CLOCK_OLD;
 }
 
 /* Milliseconds until `deadline` (both mono), rounded up, 0 when passed, capped to 32 bits. */

@@ -14,7 +14,7 @@
 static void on_wait(uv_prepare_t *before_wait)
 {
     struct reactor *reactor = before_wait->data;
-    reactor->clock.is_current = false;
+    clock_mark_old(&reactor->clock);
 }
 
 static void on_drain(uv_async_t *async)

@@ -21,6 +21,7 @@
 
 #define EXPIRE_EVERY SECOND /* how long an expired entry may lie about in a stage at rest */
 #define PROVE_PARTS  8      /* proofs asked for in a max_staleness */
+#define PROVE_MOST   (250 * MILLISECOND) /* but no more seldom: a start is to be proven soon */
 
 static bool check_on_disconnect(const char *text, struct error *error)
 {
@@ -79,7 +80,8 @@ static void *create(const struct stage_setup *setup, struct error *error)
     if (!store_init(&cache->store, setup, now.boot, error))
         destroy((void **)&cache);
     else if (cache->store.freshness.is_on)
-        port_watch(cache->asks, cache->store.freshness.max_staleness / PROVE_PARTS);
+        port_watch(cache->asks,
+                   clock_earlier(cache->store.freshness.max_staleness / PROVE_PARTS, PROVE_MOST));
     return cache;
 }
 

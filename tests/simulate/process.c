@@ -161,7 +161,7 @@ void process_start(struct process *process)
         return;
     world_tell(world_of(process), "%s starts", process->name);
     process->host.wake = on_arrival;
-    process->clock = (struct clock){world_moment(world_of(process)), true};
+    process->clock = (struct clock){world_moment(world_of(process)), CLOCK_HELD};
     process->life++;
     process->turned_at = world_of(process)->now;
     process->is_running = true;

@@ -20,6 +20,9 @@ static void test_proofs_are_wanted_where_changes_are_announced(void **state)
     struct cache_stage *stage = cache_stage_create(&announced);
     assert_int_equal(cache_stage_watched(stage), SECOND / 8);
     cache_stage_destroy(&stage);
+    stage = cache_stage_create(&(struct cache_stage_options){.max_staleness = 3600 * SECOND});
+    assert_int_equal(cache_stage_watched(stage), SECOND / 4);
+    cache_stage_destroy(&stage);
     stage = cache_stage_create(&(struct cache_stage_options){0});
     assert_int_equal(cache_stage_watched(stage), 0);
     cache_stage_fill(stage, "key", "value");

@@ -276,7 +276,7 @@ static void test_max_bytes_too_small_for_anything_is_an_error(void **state)
         {NULL, 0},  {NULL, 10},   {NULL, 0},      {NULL, 0},  {"serve", 0},
     };
     struct settings settings = {&cache_kind.spec, values};
-    struct clock clock = {{1, 1, 1}, true};
+    struct clock clock = {{1, 1, 1}, CLOCK_HELD};
     struct stage_setup setup = {.name = "cache.1", .settings = &settings, .clock = &clock};
     struct error error = {""};
     assert_null(cache_kind.create(&setup, &error));

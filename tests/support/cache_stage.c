@@ -159,8 +159,8 @@ struct cache_stage *cache_stage_create(const struct cache_stage_options *options
     stage->serves = (struct serve_port){.answer = take_answer, .notify = take_notice};
     stage->is_open = true;
     stage->fetches = memory_alloc(FETCHES_MOST, sizeof *stage->fetches);
-    stage->clock =
-        (struct clock){{CACHE_STAGE_START, 3 * CACHE_STAGE_START + 1, 5 * CACHE_STAGE_START}, true};
+    stage->clock = (struct clock){
+        {CACHE_STAGE_START, 3 * CACHE_STAGE_START + 1, 5 * CACHE_STAGE_START}, CLOCK_HELD};
     set_values(stage, options);
     struct stage_setup setup = {
         .name = "cache",

@@ -115,7 +115,7 @@ static struct http_stage *create_closed(struct server_limits limits, struct chai
     signal(SIGPIPE, SIG_IGN); /* as the host does */
     stage->port = (struct ask_port){.shards = 1, .ask = gather, .is_open = is_open};
     stage->verdict = STATUS_VALUE;
-    stage->clock = (struct clock){clock_now(), true};
+    stage->clock = (struct clock){clock_now(), CLOCK_HELD};
     log_init(&stage->log, STDERR_FILENO, LOG_ERROR, false);
     set_all(stage, &limits);
     stage->values[find_setting("allow_refresh")].number = allows_refresh;

@@ -123,7 +123,7 @@ static struct redis_stage *prepare(void)
     stage->port.notify = note;
     for (size_t i = 0; i < MAX_ANSWERS; i++)
         stage->answers[i].status = STATUS_COUNT;
-    stage->clock = (struct clock){clock_now(), true};
+    stage->clock = (struct clock){clock_now(), CLOCK_HELD};
     stage->directory = temp_dir_create();
     stage->address.sun_family = AF_UNIX;
     snprintf(stage->address.sun_path, sizeof(stage->address.sun_path), "%s/redis",

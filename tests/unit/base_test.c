@@ -41,11 +41,11 @@ static void test_the_remaining_time_is_rounded_up_and_never_negative(void **stat
 static void test_a_clock_is_read_once_until_it_is_old(void **state)
 {
     (void)state;
-    struct clock clock = {.now = {.mono = 7}, .is_current = true};
+    struct clock clock = {.now = {.mono = 7}, .state = CLOCK_CURRENT};
     assert_int_equal(clock_read(&clock).mono, 7);
-    clock.is_current = false;
+    clock_mark_old(&clock);
     struct moment first = clock_read(&clock);
-    assert_true(first.mono > 7 && clock.is_current);
+    assert_true(first.mono > 7 && clock.state == CLOCK_CURRENT);
     assert_int_equal(clock_read(&clock).mono, first.mono);
 }
 
