@@ -183,9 +183,10 @@ static void on_answer(void *stage, struct moment now, uint64_t token, const stru
     }
     c->is_waiting = false;
     c->read_at = now.mono + world_between(world, 0, 2 * reader->reading->pause);
-    world_tell(world, "%s is answered with status %d, version %d",
-               reader->reading->model->keys[c->key].name, answer->status,
-               answer_is_known(answer) ? version_of(answer) : -1);
+    world_tell(world, "%s/%u is answered %s with status %d, version %d%s", reader->process->name,
+               (unsigned)token, reader->reading->model->keys[c->key].name, answer->status,
+               answer_is_known(answer) ? version_of(answer) : -1,
+               judge(answer->trail).is_verified ? ", verified" : "");
     if (answer_is_known(answer))
         check(reader->reading, c, answer);
     else
