@@ -132,6 +132,17 @@ struct flight *flights_find(const struct flights *flights, uint32_t hash, struct
     return flight;
 }
 
+/* Of all flights of the key. */
+static unsigned flags_of_key(const struct flights *flights, uint32_t hash, struct bytes key)
+{
+    struct flight *flight = of_key(*bucket_of(flights, hash), hash, key);
+    unsigned flags = 0;
+
+    for (; flight; flight = of_key(flight->chain, hash, key))
+        flags |= flight->flags;
+    return flags;
+}
+
 static unsigned count_departed(const struct flights *flights, uint32_t hash, struct bytes key)
 {
     struct flight *flight = of_key(*bucket_of(flights, hash), hash, key);
@@ -197,7 +208,7 @@ struct flight *flights_begin(struct flights *flights, uint32_t hash, struct byte
     CHECK(!flights_find(flights, hash, key, 0, INT64_MIN));
     flight->hash = hash;
     flight->seat = NO_SEAT;
-    flight->flags = (uint8_t)flags;
+    flight->flags = (uint8_t)(flags | flags_of_key(flights, hash, key));
     flight->deadline = deadline;
     flight->last = &flight->first;
     flight->key_size = key.size;

@@ -57,8 +57,9 @@ bool flights_may_wait(const struct flights *flights); /* one more */
 bool flights_may_depart(const struct flights *flights, uint32_t hash, struct bytes key);
 
 /* A new flight, last in the queue or held; the key is copied, and the one of it that has departed
- * becomes dirty. `deadline` is as if somebody had joined. CHECK: each flight of the key has
- * departed. */
+ * becomes dirty. It has the flags of those under way too: answered from another cache's memory, it
+ * could bring what is older than they do, and be kept. `deadline` is as if somebody had joined.
+ * CHECK: each flight of the key has departed. */
 struct flight *flights_begin(struct flights *flights, uint32_t hash, struct bytes key,
                              unsigned flags, int64_t deadline);
 

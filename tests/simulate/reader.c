@@ -80,18 +80,18 @@ static void check_marks(const struct reading *reading, const struct connection *
 }
 
 /* Of what is marked verified; and of all there is where nothing else may be answered. */
-static void check_bound(const struct reading *reading, struct connection *c, bool is_verified,
+static void check_bound(const struct reading *reading, struct connection *c, struct verdict verdict,
                         int version)
 {
     struct world *world = reading->world;
     const char *name = reading->model->keys[c->key].name;
-    if ((is_verified || reading->must_be_verified) &&
+    if ((verdict.is_verified || (reading->must_be_verified && !verdict.is_stale)) &&
         !redis_model_stood(reading->model, c->key, version, c->began - reading->max_staleness,
                            world->now))
         world_complain(world, "%s: version %d is marked %s, and too old for a read of %.6f", name,
-                       version, is_verified ? "verified" : "unverified",
+                       version, verdict.is_verified ? "verified" : "unverified",
                        (double)(c->began - WORLD_BEGIN) / SECOND);
-    if (!is_verified || version < 0)
+    if (!verdict.is_verified || version < 0)
         return;
     if (version < c->seen[c->key])
         world_complain(world, "%s: version %d behind version %d on one connection", name, version,
@@ -104,7 +104,7 @@ static void check(struct reading *reading, struct connection *c, const struct an
     struct verdict verdict = judge(answer->trail);
     int version = version_of(answer);
     check_marks(reading, c, answer, verdict, version);
-    check_bound(reading, c, verdict.is_verified, version);
+    check_bound(reading, c, verdict, version);
     reading->stale += verdict.is_stale;
     reading->verified += verdict.is_verified;
     if (c->began < reading->healthy_from)
@@ -183,9 +183,10 @@ static void on_answer(void *stage, struct moment now, uint64_t token, const stru
     }
     c->is_waiting = false;
     c->read_at = now.mono + world_between(world, 0, 2 * reader->reading->pause);
-    world_tell(world, "%s is answered with status %d, version %d",
-               reader->reading->model->keys[c->key].name, answer->status,
-               answer_is_known(answer) ? version_of(answer) : -1);
+    world_tell(world, "%s/%u is answered %s with status %d, version %d%s", reader->process->name,
+               (unsigned)token, reader->reading->model->keys[c->key].name, answer->status,
+               answer_is_known(answer) ? version_of(answer) : -1,
+               judge(answer->trail).is_verified ? ", verified" : "");
     if (answer_is_known(answer))
         check(reader->reading, c, answer);
     else

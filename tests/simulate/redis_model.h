@@ -17,7 +17,7 @@ struct model_change {
 };
 
 struct model_key {
-    char name[8];
+    char name[16];
     struct model_change *changes; /* the index is the version; 0: absent, since ever */
     size_t count, capacity;
 };

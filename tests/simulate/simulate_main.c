@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TWICE_EVERY 64 /* seeds */
 
@@ -45,6 +46,7 @@ static void on_abort(int number)
     (void)number;
     printf("seed %" PRIu64 ": aborted\n", seed); /* by abort() itself, not in the midst of stdio */
     fflush(stdout);
+    _exit(1);
 }
 
 static void run(bool tells, struct scenario_result *result)

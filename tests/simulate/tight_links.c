@@ -4,7 +4,7 @@
 
 #undef LINK_CREDIT
 #undef LINK_NOTICE_BACKLOG
-#define LINK_CREDIT         6
+#define LINK_CREDIT         4
 #define LINK_NOTICE_BACKLOG 4096
 
 #include "common/link_server.c"       // NOLINT(bugprone-suspicious-include)

@@ -283,6 +283,21 @@ static void test_a_later_flight_of_the_key_makes_the_earlier_one_dirty(void **st
     flights_destroy(&flights);
 }
 
+/* Or it could be answered from another cache's memory, behind the earlier one and with less. */
+static void test_a_later_flight_asks_for_no_less_than_the_earlier_one(void **state)
+{
+    (void)state;
+    struct flights *flights = flights_create(10, 10, START);
+    struct flight *first =
+        flights_begin(flights, 'a', bytes_of_text("a"), ASK_REFRESH, START + SECOND);
+    flights_depart(flights, first, now);
+    struct flight *second =
+        flights_begin(flights, 'a', bytes_of_text("a"), ASK_RENEW, START + SECOND);
+    assert_int_equal(flight_flags(second), ASK_RENEW | ASK_REFRESH);
+    assert_int_equal(flight_flags(begin(flights, "b")), 0);
+    flights_destroy(&flights);
+}
+
 static void test_a_flight_is_joined_by_those_for_whom_it_will_do(void **state)
 {
     (void)state;
@@ -354,6 +369,7 @@ int main(void)
         cmocka_unit_test(test_a_flight_under_way_is_made_dirty_by_its_key_alone),
         cmocka_unit_test(test_all_that_are_under_way_are_made_dirty_at_once),
         cmocka_unit_test(test_a_later_flight_of_the_key_makes_the_earlier_one_dirty),
+        cmocka_unit_test(test_a_later_flight_asks_for_no_less_than_the_earlier_one),
         cmocka_unit_test(test_a_flight_is_joined_by_those_for_whom_it_will_do),
         cmocka_unit_test(test_a_third_flight_of_a_key_is_held),
         cmocka_unit_test(test_a_held_flight_is_dropped_with_the_last_who_waits),
