@@ -170,7 +170,7 @@ static void test_the_topology_of_all_processes_is_drawn(void **state)
     static const char *const text[] = {"5 stages in 4 processes",
                                        "process edge-a",
                                        "process store-b",
-                                       "asks          cache.0, at tcp://127.0.0.1:",
+                                       "asks           cache.0, at tcp://127.0.0.1:",
                                        "capacity        50000 of 100000",
                                        "(encrypted)",
                                        NULL};
