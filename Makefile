@@ -26,25 +26,25 @@ MAKEFLAGS += --no-builtin-rules
 all:
 
 # What each goal needs, as groups of scripts/deps; a file as a goal may need anything the tests do.
-needs-all          := build
-needs-run          := build run
-needs-run-split    := build run
-needs-test-split   := build test
+needs-all            := build
+needs-run            := build run
+needs-run-split      := build run
+needs-test-split     := build test
 needs-test-freshness := build test
-needs-build-tests  := build test
-needs-test         := build test
-needs-test-asan    := build test sanitize
-needs-test-tsan    := build test sanitize
-needs-test-clients := build run clients
-needs-fuzz         := build test fuzz
-needs-bench        := build run bench
-needs-format       := format
-needs-check-format := format
-needs-lint         := build test lint
-needs-test-fresh   := fresh
-needs-check-layers :=
-needs-clean        :=
-needs-help         :=
+needs-build-tests    := build test
+needs-test           := build test
+needs-test-asan      := build test sanitize
+needs-test-tsan      := build test sanitize
+needs-test-clients   := build run clients
+needs-fuzz           := build test fuzz
+needs-bench          := build run bench
+needs-format         := format
+needs-check-format   := format
+needs-lint           := build test lint
+needs-test-fresh     := fresh
+needs-check-layers   :=
+needs-clean          :=
+needs-help           :=
 
 goals := $(or $(MAKECMDGOALS),all)
 NEEDS := $(strip $(sort $(foreach goal,$(goals),\

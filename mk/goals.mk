@@ -37,8 +37,8 @@ test-split: $(WEIR) $(SPLITS) $(PROGRAMS)
 	$(Q)WEIR_BINARY=$(CURDIR)/$(WEIR) WEIR_VARIANT=$(VARIANT) WEIR_TOPOLOGIES=tests/topologies \
 	    ONLY='$(or $(ONLY),^split/)' tests/run $(B) $(SPLITS)
 
-## make test-freshness how stale a verified answer is, on every topology and under every fault, by
-##                     more than a million reads; and whether faults planted in weir are found
+## make test-freshness how old a verified answer can be, by millions of reads on every placement and under
+##                     every fault; and whether faults planted in weir are found; as root
 test-freshness: $(WEIR) $(FRESHES) $(PROGRAMS)
 	$(Q)WEIR_BINARY=$(CURDIR)/$(WEIR) WEIR_VARIANT=$(VARIANT) WEIR_TOPOLOGIES=tests/topologies JOBS=1 \
 	    ONLY='$(or $(ONLY),^freshness/)' tests/run $(B) $(FRESHES)

@@ -21,7 +21,7 @@ static void stop(struct trial *trial, const char *name, int milliseconds)
 static void stop_often(struct trial *trial, const char *name)
 {
     stop(trial, name, 2000);
-    for (int i = 0; i < 4 * TIMES; i++) {
+    for (int i = 0; i < 3 * TIMES; i++) {
         trial_wait_hits(trial, HITS);
         stop(trial, name, 2 * TRIAL_STALE);
     }
@@ -57,14 +57,19 @@ static void kill_origin(struct trial *trial)
     weir_fleet_restart(trial->fleet, "origin");
 }
 
-static const struct trial_plan one = {"thread-per-stage", TRIAL_STALE, true, false};
+static const struct trial_plan ones[] = {
+    {"one-reactor", TRIAL_STALE, true, false},
+    {"thread-per-stage", TRIAL_STALE, true, false},
+    {"sharded", TRIAL_STALE, true, false},
+};
 static const struct trial_plan three = {"process-per-stage", TRIAL_STALE, true, false};
 static const struct trial_plan near_and_far = {"chained", TRIAL_STALE, false, false};
 
 static void test_process_stopped(void **state)
 {
     (void)state;
-    trial_run(&one, 1, stop_only);
+    for (size_t i = 0; i < sizeof ones / sizeof ones[0]; i++)
+        trial_run(&ones[i], 1, stop_only);
 }
 
 static void test_front_end_stopped(void **state)

@@ -17,16 +17,20 @@ static const char common[] =
     "  http:\n"
     "    kind: http-frontend\n"
     "    listen: 127.0.0.1:0\n"
-    "    asks: cache\n"
+    "    asks: %s\n"
     "    timeout: %dms\n"
+    "%s"
     "  cache:\n"
     "    kind: cache\n"
     "    serves: tcp://" HOSTS_FAR ":7000\n"
     "    asks: redis\n"
-    "    expiry: 100ms\n"
+    "    expiry: %s\n"
     "%s"
-    "  redis: {kind: redis-fetcher, serves: inproc://redis, timeout: 20s}\n"
+    "  redis: {kind: redis-fetcher, serves: inproc://redis, timeout: 20s%s}\n"
     "processes:\n";
+
+static const char near_cache[] = "  near: {kind: cache, serves: inproc://near, asks: cache}\n";
+static const char announced[] = ", invalidation: {mode: broadcast}, max_staleness: 250ms";
 
 _Noreturn void pair_fail(const struct pair *p, const char *format, ...)
 {
@@ -111,8 +115,10 @@ static char *write_topology(const struct pair *p, const char *file, const char *
     struct blob text = {0};
     char *path;
 
-    blob_append_format(&text, common, p->timeout, edge_keys ? "" : "    insecure: true\n");
-    blob_append_text(&text, "  edge:\n    reactors: [[http]]\n");
+    blob_append_format(&text, common, p->is_fresh ? "near" : "cache", p->timeout,
+                       p->is_fresh ? near_cache : "", p->is_fresh ? "1m" : "100ms",
+                       edge_keys ? "" : "    insecure: true\n", p->is_fresh ? announced : "");
+    blob_append_format(&text, "  edge:\n    reactors: [[http%s]]\n", p->is_fresh ? ", near" : "");
     if (edge_keys)
         blob_append_format(&text, "    key_file: %s/%s/secret.key\n    public_key: %s\n",
                            p->directory, edge_keys, edge_public);

@@ -27,6 +27,8 @@ struct pair {
     struct redis_server *redis; /* its Unix socket is reached from everywhere */
     char *directory;
     int timeout; /* ms: of the front end; PAIR_TIMEOUT unless a test sets it before pair_start() */
+    bool is_fresh; /* with a cache beside the front end too, and Redis announces what changes, */
+                   /* max_staleness 250 ms; false unless a test sets it before */
     struct weir_process *edge, *store; /* NULL before pair_start() */
     struct weir_process *other;        /* NULL before pair_start_other() */
 };

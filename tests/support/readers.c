@@ -20,7 +20,7 @@
 #define PACED       6   /* and that wait before */
 #define BATCH       8   /* keys an eager one asks for at a time */
 #define PACE        400 /* ms at most that a paced one waits */
-#define AGAIN       20  /* ms until a lost connection is tried again */
+#define AGAIN       20  /* ms after a failure, until it is tried again */
 #define MOST        64  /* connections */
 #define MILLISECOND 1000000
 
@@ -33,6 +33,7 @@ struct reader {
     int64_t began; /* the batch under way */
     uint32_t keys[BATCH];
     size_t asked, answered;
+    bool has_failed; /* a request of the batch */
     struct blob input;
 };
 
@@ -139,11 +140,12 @@ static uint32_t version_in(const struct answer *answer, uint32_t key)
     return sscanf(text, "k%u:%u", &is, &version) == 2 && is == key ? version : UINT32_MAX;
 }
 
-static void note(struct readers *readers, const struct reader *reader, const struct answer *answer)
+static void note(struct readers *readers, struct reader *reader, const struct answer *answer)
 {
     const uint32_t key = reader->keys[reader->answered];
 
     atomic_fetch_add(&readers->failures, !answer->is_known);
+    reader->has_failed |= !answer->is_known;
     if (!answer->is_known)
         return;
     atomic_fetch_add(&readers->marked, answer->is_marked);
@@ -184,6 +186,7 @@ static void ask(struct readers *readers, struct reader *reader)
 
     reader->asked = reader->is_paced ? 1 : BATCH;
     reader->answered = 0;
+    reader->has_failed = false;
     for (size_t i = 0; i < reader->asked; i++) {
         char key[16];
         reader->keys[i] = (uint32_t)rand_r(&readers->random) % history_keys(readers->history);
@@ -197,6 +200,14 @@ static void ask(struct readers *readers, struct reader *reader)
     if (send(reader->descriptor, batch.data, batch.length, MSG_NOSIGNAL) != (ssize_t)batch.length)
         lose(readers, reader, reader->began);
     blob_fini(&batch);
+}
+
+/* Where requests fail, nobody asks again at once. In ms. */
+static int64_t pause_of(struct readers *readers, const struct reader *reader)
+{
+    if (reader->is_paced)
+        return rand_r(&readers->random) % PACE;
+    return reader->has_failed ? AGAIN : 0;
 }
 
 static void take(struct readers *readers, struct reader *reader)
@@ -220,9 +231,7 @@ static void take(struct readers *readers, struct reader *reader)
         reader->answered++;
     }
     if (reader->answered == reader->asked)
-        reader->due =
-            writer_clock() +
-            (reader->is_paced ? (int64_t)rand_r(&readers->random) % PACE * MILLISECOND : 0);
+        reader->due = writer_clock() + pause_of(readers, reader) * MILLISECOND;
 }
 
 /* ---- the thread ---- */

@@ -85,7 +85,8 @@ _Noreturn static void fail_trial(const struct trial *trial, const char *what)
 {
     struct blob logs = {0};
 
-    weir_fleet_append_logs(trial->fleet, &logs);
+    if (trial->fleet)
+        weir_fleet_append_logs(trial->fleet, &logs);
     print_error("%s", blob_text(&logs));
     fail_msg("%s: %s", trial->plan.topology, what);
     abort(); /* not reached; cmocka does not say so */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define STALE 1000 /* ms: max_staleness */
-#define HITS  1500 /* before the control connection breaks, and behind */
+#define HITS  5000 /* before the control connection breaks, and behind */
 
 static bool is_run_here(const char *topology)
 {
