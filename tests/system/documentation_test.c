@@ -28,7 +28,7 @@ static void cut_section(const struct blob *document, const char *heading, struct
     const char *begin = strstr(blob_text(document), heading);
 
     if (!begin)
-        fail_msg("there is no section %s", heading);
+        trouble("there is no section %s", heading);
     begin += strlen(heading);
     const char *end = strstr(begin, "\n##");
     blob_append(section, begin, end ? (size_t)(end - begin) : strlen(begin));

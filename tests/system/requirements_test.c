@@ -252,6 +252,35 @@ static void test_A1_actors(void **state)
     http_client_close(&client);
 }
 
+/* A standard client of the Redis protocol reads through the same cache, with the same semantics:
+ * what it fetched HTTP finds there, and the other way round. */
+static void test_B2_redis_protocol(void **state)
+{
+    struct pipeline *p = *state;
+    struct resp_client *client;
+
+    redis_server_run(p->redis, "MSET a 1 b 2");
+    redis_server_run(p->redis, "LPUSH list 1");
+    pipeline_start(p, SETTINGS(.resp = ""));
+    client = pipeline_connect_resp(p);
+    RESP_CLIENT_SAY(client, "GET", "a");
+    pipeline_expect_reply(p, client, "$1\r\n1\r\n");
+    redis_server_run(p->redis, "MSET a new b 2");
+    pipeline_expect_value(p, "/a", "1");
+    RESP_CLIENT_SAY(client, "GET", "a");
+    pipeline_expect_reply(p, client, "$1\r\n1\r\n");
+    pipeline_expect_value(p, "/b", "2");
+    RESP_CLIENT_SAY(client, "GET", "b");
+    pipeline_expect_reply(p, client, "$1\r\n2\r\n");
+    assert_int_equal(redis_server_calls(p->redis, "get"), 2);
+    RESP_CLIENT_SAY(client, "GET", "no");
+    pipeline_expect_reply(p, client, "$-1\r\n");
+    RESP_CLIENT_SAY(client, "GET", "list");
+    pipeline_expect_reply(p, client,
+                          "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n");
+    resp_client_close(&client);
+}
+
 #ifdef __linux__
 /* The threads of a weir whose stages are placed as `placement` says. */
 static int count_threads(struct pipeline *p, const char *placement)
@@ -301,6 +330,7 @@ int main(void)
         PIPELINE_TEST(test_R6_capacity_in_keys),
         PIPELINE_TEST(test_R6_max_bytes),
         PIPELINE_TEST(test_R9_production_binary_and_live_redis),
+        PIPELINE_TEST(test_B2_redis_protocol),
         PIPELINE_TEST(test_A1_actors),
 #ifdef __linux__
         PIPELINE_TEST(test_A2_placement),

@@ -5,12 +5,16 @@
 #include "../support/process.h"
 #include "../support/trouble.h"
 
+#include <fcntl.h>
 #include <hiredis/adapters/libuv.h>
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #define READS 10000
 
@@ -92,6 +96,80 @@ static void test_redis_cli_reads_commands_from_a_pipe(void **state)
                "printf 'PING\\nGET key\\nGET no\\nMGET key no\\nSET key new\\nSTRLEN key\\n"
                "GETRANGE key 1 3\\nEXISTS key no\\n' | redis-cli --no-raw -p $PORT",
                0, output);
+}
+
+/* The terminal's other end: what is written there is typed, what is read there was shown. */
+static int open_terminal(void)
+{
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    const struct winsize size = {.ws_row = 24, .ws_col = 80};
+
+    if (terminal < 0 || grantpt(terminal) != 0 || unlockpt(terminal) != 0 ||
+        fcntl(terminal, F_SETFD, FD_CLOEXEC) != 0 || ioctl(terminal, TIOCSWINSZ, &size) != 0)
+        trouble("no terminal");
+    return terminal;
+}
+
+static void type(int terminal, const char *text)
+{
+    assert_int_equal(write(terminal, text, strlen(text)), strlen(text));
+}
+
+/* Waits until `text` is shown, and takes it and what was `shown` before it away. */
+static void expect_shown(const struct pipeline *p, int terminal, struct blob *shown,
+                         const char *text)
+{
+    const int64_t deadline = deadline_in(PATIENCE);
+    struct pollfd more = {.fd = terminal, .events = POLLIN};
+    const char *found;
+    char part[1024];
+
+    while (!(found = strstr(blob_text(shown), text))) {
+        ssize_t got =
+            poll(&more, 1, deadline_left(deadline)) == 1 ? read(terminal, part, sizeof part) : 0;
+        if (got <= 0)
+            pipeline_fail(p, "%s is not shown, but %s", text, blob_text(shown));
+        blob_append(shown, part, (size_t)got);
+    }
+    blob_consume(shown, (size_t)(found - blob_text(shown)) + strlen(text));
+}
+
+/* As a person has it before them: with a prompt, and a line that can be edited. */
+static void test_redis_cli_on_a_terminal(void **state)
+{
+    static const char *const command[] = {"sh", "-c",
+                                          "exec redis-cli -p $PORT <$SCREEN >$SCREEN 2>&1", NULL};
+    struct pipeline *p = *state;
+    char port[32], screen[128], prompt[64];
+    const char *const environment[] = {
+        port, screen, "TERM=xterm", "REDISCLI_HISTFILE=/dev/null", "REDISCLI_RCFILE=/dev/null",
+        NULL};
+    struct blob shown = {0};
+    int terminal = open_terminal(), code;
+
+    redis_server_run(p->redis, "SET key value");
+    pipeline_start(p, SETTINGS(.resp = ""));
+    snprintf(port, sizeof port, "PORT=%d", weir_process_resp_port(p->weir));
+    snprintf(screen, sizeof screen, "SCREEN=%s", ptsname(terminal));
+    snprintf(prompt, sizeof prompt, "127.0.0.1:%d> ", weir_process_resp_port(p->weir));
+    struct process *cli = process_start(command, environment);
+    expect_shown(p, terminal, &shown, prompt);
+    type(terminal, "getrange kex\x7fy 1 3\r"); /* a letter is taken back */
+    expect_shown(p, terminal, &shown, "\n\"alu\"\r\n");
+    expect_shown(p, terminal, &shown, prompt);
+    type(terminal, "get no\r");
+    expect_shown(p, terminal, &shown, "\n(nil)\r\n");
+    expect_shown(p, terminal, &shown, prompt);
+    type(terminal, "set key new\r");
+    expect_shown(p, terminal, &shown,
+                 "weir only reads; writes, and what else it does not serve, go to Redis itself");
+    expect_shown(p, terminal, &shown, prompt);
+    type(terminal, "quit\r");
+    assert_true(process_wait_exit(cli, deadline_in(PATIENCE), &code));
+    assert_int_equal(code, 0);
+    process_destroy(&cli);
+    blob_fini(&shown);
+    close(terminal);
 }
 
 /* The mode for loading much data at once: every write is refused, and it ends by itself. */
@@ -307,6 +385,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         PIPELINE_TEST(test_redis_cli_one_command),
         PIPELINE_TEST(test_redis_cli_reads_commands_from_a_pipe),
+        PIPELINE_TEST(test_redis_cli_on_a_terminal),
         PIPELINE_TEST(test_redis_cli_pipe_is_refused),
         PIPELINE_TEST(test_redis_benchmark),
         PIPELINE_TEST(test_hiredis_sync),

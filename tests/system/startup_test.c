@@ -222,10 +222,27 @@ static void say(struct blob *said, const char *const *flags, const char *const *
 
 static void test_help_names_every_option(void **state)
 {
-    static const char *const options[] = {
-        "--topology", "--redis",       "--http",         "--admin", "--expiry",
-        "--capacity", "--max-clients", "--log-level",    "--check", "--print-topology",
-        "--version",  "--help",        "--max-parallel", "WEIR_"};
+    static const char *const options[] = {"--topology",
+                                          "--process",
+                                          "--redis",
+                                          "--redis-password-file",
+                                          "--http",
+                                          "--resp",
+                                          "--resp-password-file",
+                                          "--admin",
+                                          "--expiry",
+                                          "--capacity",
+                                          "--max-clients",
+                                          "--max-parallel",
+                                          "--log-level",
+                                          "--log-format",
+                                          "--check",
+                                          "--print-topology",
+                                          "--print-dot",
+                                          "--make-keys",
+                                          "--version",
+                                          "--help",
+                                          "WEIR_"};
     static const char *const flags[] = {"--help", NULL};
     struct blob said = {0};
 
