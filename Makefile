@@ -20,7 +20,7 @@ MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all run run-split build-tests test test-asan test-tsan test-split test-freshness test-clients
-.PHONY: test-fresh test-plants simulate fuzz bench
+.PHONY: test-fresh test-plants simulate fuzz bench bench-deps bench-placements
 .PHONY: format check-format check-layers lint clean help FORCE
 
 all:
@@ -37,7 +37,9 @@ needs-test-asan      := build test sanitize
 needs-test-tsan      := build test sanitize
 needs-test-clients   := build run clients
 needs-fuzz           := build test fuzz
-needs-bench          := build run bench
+needs-bench          := build run
+needs-bench-placements := build run
+needs-bench-deps     := build run bench peers
 needs-format         := format
 needs-check-format   := format
 needs-lint           := build test lint

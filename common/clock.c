@@ -33,6 +33,20 @@ int64_t clock_now_mono(void)
     return nanoseconds(MONO_CLOCK);
 }
 
+void clock_catch_up(struct clock *clock)
+{
+    if (clock->state != CLOCK_CURRENT)
+        return;
+    const int64_t passed = clock_now_mono() - clock->now.mono;
+    if (passed > MILLISECOND) { /* perhaps suspended, which only the boot clock knows */
+        clock->state = CLOCK_OLD;
+        return;
+    }
+    clock->now.mono += passed;
+    clock->now.boot += passed;
+    clock->now.wall += passed;
+}
+
 uint32_t clock_remaining_ms(int64_t now, int64_t deadline)
 {
     if (deadline <= now)

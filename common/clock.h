@@ -22,8 +22,8 @@ struct moment clock_now(void);
 int64_t clock_now_mono(void); /* that reading alone: a third of the cost */
 
 /* A reading shared by all that happens in one turn of a loop: taken when first wanted, then kept
- * until the reactor marks it as old, or a port that has received something, which may be younger
- * than the reading. A test that holds the time sets `now` and CLOCK_HELD. */
+ * until the reactor marks it as old, and brought up to now by a port that has received something.
+ * A test that holds the time sets `now` and CLOCK_HELD. */
 struct clock {
     struct moment now;
     enum clock_state { CLOCK_OLD, CLOCK_CURRENT, CLOCK_HELD } state;
@@ -37,6 +37,10 @@ static inline struct moment clock_read(struct clock *clock)
     }
     return clock->now;
 }
+
+/* Something has arrived, which may be younger than the reading: brings that up to now, for a third
+ * of the cost of a new one. */
+void clock_catch_up(struct clock *clock);
 
 static inline void clock_mark_old(struct clock *clock)
 {

@@ -121,7 +121,7 @@ static void take_message(struct serving *serving)
     /* This process may have stood still since the clock was last read, and an ask have been sent
      * meanwhile: it must not be answered by what was proven to be fresh before it was made. */
     struct clock *clock = serving->owner->clock;
-    clock_mark_old(clock);
+    clock_catch_up(clock);
     if (message.is_barred)
         link_server_bar(serving->link, message.peer);
     else

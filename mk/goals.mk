@@ -76,10 +76,16 @@ fuzz:
 	$(Q)$(MAKE) VARIANT=fuzz CC=clang fuzz
 endif
 
-## make bench          CPU time per request: HTTP beside a bare epoll server, Redis's protocol beside Redis
-PLACEMENTS := one-reactor thread-per-stage process-per-stage process-per-stage-tcp process-per-stage-curve
+## make bench          the table of docs/measurements/, beside the peers that are here; ROWS="ROW..." some rows
 bench: $(WEIR) $(BENCHES)
-	$(Q)tests/bench/run
+	$(Q)tests/bench/run $(ROWS)
+
+## make bench-deps     install the peers: nginx with Lua, webdis, h2load
+bench-deps:
+
+## make bench-placements  CPU time per request for each way to place the stages
+PLACEMENTS := one-reactor thread-per-stage process-per-stage process-per-stage-tcp process-per-stage-curve
+bench-placements: $(WEIR) $(BENCHES)
 	$(Q)for placement in $(PLACEMENTS); do \
 	    tests/bench/placements --placement $$placement --pairs 3 --connections "1 64 512" || exit 1; \
 	done

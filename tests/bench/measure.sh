@@ -1,10 +1,11 @@
-# shellcheck shell=bash disable=SC2154 # variables are also set by those who source it
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are also used and set by those who source it
 # What a request costs two servers, measured in turn: sourced by tests/bench/run and
 # tests/bench/placements.
 #
-# A load is a function that gets PORT ARGUMENT..., drives the server there for a while, checks that it
-# answered well, and sets `requests` to how many it answered. Time is the server's own, user and
-# system, of all its threads and processes, from /proc.
+# A probe is a function that gets NAME ARGUMENT..., drives the server of that name for a while, checks
+# that it answered well, and sets `cost`: what is compared. The commonest one is cpu_per_request, whose
+# load sets `requests` to how many were answered. Time is the server's own, user and system, of all its
+# threads and processes, from /proc.
 
 die() { echo "bench: $*" >&2; exit 1; }
 
@@ -30,33 +31,52 @@ cpu() {
     echo $sum
 }
 
-# measure NAME LOAD ARGUMENT...: sets `cost` to microseconds of the server's CPU time per request
-measure() {
+# resident NAME: bytes of the server's processes that are in memory
+resident() {
+    local process
+    for process in ${pid[$1]}; do
+        sed -n 's/^VmRSS: *\([0-9]*\) kB/\1/p' "/proc/$process/status"
+    done | awk '{ sum += $1 } END { print sum * 1024 }'
+}
+
+# cpu_per_request NAME LOAD ARGUMENT...: microseconds of the server's CPU time
+cpu_per_request() {
     local before after
     # shellcheck disable=SC2086 # a server may be several processes
     before=$(cpu ${pid[$1]})
-    "$2" "${port[$1]}" "${@:3}"
+    "$2" "$1" "${@:3}"
     # shellcheck disable=SC2086
     after=$(cpu ${pid[$1]})
     cost=$(awk -v used=$((after - before)) -v requests="$requests" 'BEGIN { printf "%.3f", used / requests }')
 }
 
-# compare TITLE AIM NAME LOAD ARGUMENT...: weir beside the server NAME, by the median of the ratios of
-# all pairs; an AIM of 0 is none
+# compare AIM NAME PROBE ARGUMENT...: weir beside the server NAME, by the median of the ratios of all
+# pairs, of which a first one, which warms both up, is not counted; an AIM of 0 is none. Prints a line
+# for each pair, and sets `median`, `least` and `most`, and of the costs themselves the medians
+# `our_cost` and `other_cost`.
 compare() {
-    local title=$1 aim=$2 other=$3 ours theirs pair ratios=()
-    shift 3
-    printf '\n%s\n%8s %14s %14s %8s\n' "$title" pair "$other µs/req" 'weir µs/req' ratio
-    for pair in $(seq "$pairs"); do
-        measure "$other" "$@"
+    local aim=$1 other=$2 pair theirs ratio ratios='' ours_all='' theirs_all=''
+    shift 2
+    printf '%8s %14s %14s %8s\n' pair "$other" weir ratio
+    for pair in $(seq 0 "$pairs"); do
+        "$1" "$other" "${@:2}"
         theirs=$cost
-        measure weir "$@"
-        ours=$cost
-        ratios+=("$(awk -v o="$ours" -v t="$theirs" 'BEGIN { print o / t }')")
-        printf '%8d %14.3f %14.3f %8.2f\n' "$pair" "$theirs" "$ours" "${ratios[-1]}"
+        "$1" weir "${@:2}"
+        [ "$pair" -gt 0 ] || continue
+        ratio=$(awk -v o="$cost" -v t="$theirs" 'BEGIN { print o / t }')
+        ratios+="$ratio " ours_all+="$cost " theirs_all+="$theirs "
+        printf '%8d %14.3f %14.3f %8.2f\n' "$pair" "$theirs" "$cost" "$ratio"
     done
-    printf '%s\n' "${ratios[@]}" | sort -n | awk -v aim="$aim" '{ r[NR] = $1 } END {
-        median = NR % 2 ? r[(NR + 1) / 2] : (r[NR / 2] + r[NR / 2 + 1]) / 2
-        printf "  median %.2f, from %.2f to %.2f", median, r[1], r[NR]
-        printf aim ? "; aim: at most %.2f\n" : "\n", aim }'
+    read -r median least most < <(spread "$ratios")
+    read -r our_cost _ < <(spread "$ours_all")
+    read -r other_cost _ < <(spread "$theirs_all")
+    printf '  median %.2f, from %.2f to %.2f' "$median" "$least" "$most"
+    [ "$aim" = 0 ] || printf '; aim: at most %.2f' "$aim"
+    echo
+}
+
+# spread "NUMBER...": the median, the least and the most
+spread() {
+    tr ' ' '\n' <<<"$1" | grep . | sort -g | awk '{ r[NR] = $1 } END {
+        print NR % 2 ? r[(NR + 1) / 2] : (r[NR / 2] + r[NR / 2 + 1]) / 2, r[1], r[NR] }'
 }

@@ -1,0 +1,178 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are also used and set by those who source it
+# The rows of the table: what each starts, and what it compares. Sourced by tests/bench/run.
+
+rows=(http-64 http-16-deep http-5000 threads two-reactors processes resp-1 resp-16 miss value-1mib
+    latency latency-threads p99-half memory-entry memory-connection longest-turn)
+
+# beside TITLE UNIT AIM NAME PROBE ARGUMENT...: compares weir with the server NAME
+beside() {
+    printf '\n%s, beside %s\n' "$1" "$4"
+    compare "$3" "$4" "${@:5}"
+    printf '%s\t' "$1" "${label:-$4}" "$2" "$our_cost" "$other_cost" "$median" "$least" "$most" "$3" \
+        >>"$scratch/row"
+    echo >>"$scratch/row"
+}
+
+# alone TITLE UNIT AIM FOUND: a number that stands by itself
+alone() {
+    printf '\n%s: %s %s; aim: at most %s\n' "$1" "$4" "$2" "$3"
+    printf '%s\t' "$1" - "$2" "$4" - - - - "$3" >>"$scratch/row"
+    echo >>"$scratch/row"
+}
+
+cpu=cpu_per_request us='µs CPU'
+
+row_http_64() {
+    local title='HTTP, 64 connections'
+    start_redis 1
+    start_weir weir one-reactor
+    start_floor
+    beside "$title" "$us" 1.20 floor $cpu wrk_load 64
+    has_peer nginx || return 0
+    start_nginx
+    beside "$title" "$us" 0.80 nginx $cpu wrk_load 64
+}
+
+row_http_16_deep() {
+    local title='HTTP, 64 connections, 16 requests pipelined'
+    start_redis 1
+    start_weir weir one-reactor
+    start_floor
+    beside "$title" "$us" 1.60 floor $cpu wrk_load 64 -s "$here"/pipeline.lua
+    has_peer nginx || return 0
+    start_nginx
+    beside "$title" "$us" 0.12 nginx $cpu wrk_load 64 -s "$here"/pipeline.lua
+}
+
+# wrk takes a while to connect them all.
+row_http_5000() {
+    local seconds=$((seconds + 3))
+    start_redis 1
+    start_weir weir one-reactor
+    start_floor
+    beside 'HTTP, 5,000 connections' "$us" 1.25 floor $cpu wrk_load 5000
+}
+
+row_threads() {
+    start_redis 1
+    start_weir weir thread-per-stage
+    start_floor
+    beside 'HTTP, a thread for each stage, 64 connections' "$us" 1.35 floor $cpu wrk_load 64
+}
+
+row_two_reactors() {
+    local label='one reactor'
+    start_redis 1
+    fill_redis 1000
+    start_weir weir two-reactors
+    start_weir one one-reactor
+    beside 'HTTP, two reactors, each a front end and a shard, 64 connections, 1,000 keys' "$us" 1.10 one \
+        $cpu keys_load 64 1000
+}
+
+row_processes() {
+    start_redis 1
+    start_weir weir process-per-stage
+    start_floor
+    beside 'HTTP, a process for each stage over ipc, 64 connections' "$us" 1.60 floor $cpu wrk_load 64
+}
+
+row_resp_1() {
+    start_redis 0
+    start_weir weir one-reactor
+    beside 'RESP GET, 64 clients' "$us" 0.85 redis $cpu redis_load 1 60000
+}
+
+row_resp_16() {
+    start_redis 0
+    start_weir weir one-reactor
+    beside 'RESP GET, 64 clients, 16 commands pipelined' "$us" 1.00 redis $cpu redis_load 16 400000
+}
+
+# A million keys in turn, ten times what is held: each is a miss.
+row_miss() {
+    has_peer webdis || return 0
+    start_redis 1
+    fill_redis 1000000
+    start_weir weir one-reactor
+    start_webdis
+    beside 'HTTP, miss, 64 connections' "$us" 0.60 webdis $cpu keys_load 64 1000000
+}
+
+row_value_1mib() {
+    local key=large
+    has_peer nginx || return 0
+    start_redis 1
+    redis_cli eval "redis.call('SET', 'large', string.rep('0123456789abcdef', 65536))" 0 >/dev/null
+    start_weir weir one-reactor
+    start_nginx
+    beside 'HTTP, a value of 1 MiB, 64 connections' "$us" 1.00 nginx $cpu wrk_load 64
+}
+
+row_latency() {
+    start_redis 1
+    start_weir weir one-reactor
+    start_floor
+    beside 'Latency, median, one connection' µs 1.15 floor median_latency 1
+}
+
+row_latency_threads() {
+    start_redis 1
+    start_weir weir thread-per-stage
+    start_floor
+    beside 'Latency, median, one connection, a thread for each stage' µs 2.00 floor median_latency 1
+}
+
+row_p99_half() {
+    local rate
+    has_peer nginx && has_peer h2load || return 0
+    start_redis 1
+    start_weir weir one-reactor
+    start_nginx
+    highest_rate nginx
+    rate=$(awk -v rate="$rate" 'BEGIN { printf "%.0f", rate / 2 }')
+    beside "Latency, 99th percentile, at half of nginx's highest rate" µs 1.00 nginx late_latency "$rate"
+}
+
+# How much `resident` grows; beside it what Redis itself takes for the same keys.
+row_memory_entry() {
+    local keys=1000000 before
+    start_redis 1
+    before=$(resident redis)
+    fill_redis $keys
+    echo "  redis-server itself: $((($(resident redis) - before) / keys - 74)) bytes above key and value"
+    start_weir weir one-reactor --capacity $keys
+    before=$(resident weir)
+    read_all "${port[weir.resp]}" $keys
+    alone 'Memory, an entry above its key (10 bytes) and value (64), of a million' bytes 40 \
+        $((($(resident weir) - before) / keys - 74))
+}
+
+row_memory_connection() {
+    local count=10000 before
+    start_redis 1
+    start_weir weir one-reactor
+    before=$(resident weir)
+    serve idle 1 build/plain/idle "${port[weir]}" $count
+    await cat "$scratch/idle.out" >/dev/null
+    alone 'Memory, an idle connection that has asked once, of 10,000' bytes 2048 \
+        $((($(resident weir) - before) / count))
+}
+
+# By weir's own gauge, which is of the clock, not of CPU time: it also counts what a turn waits for the
+# core. The start is a turn as well.
+row_longest_turn() {
+    local keys=1000000
+    start_redis 1
+    fill_redis $keys
+    start_weir weir one-reactor --capacity $keys
+    echo "  at the start: $(longest_turn) µs"
+    read_all "${port[weir.resp]}" $keys
+    alone 'Longest turn while the table grows to a million entries (clock, not CPU)' µs 5000 \
+        "$(longest_turn)"
+}
+
+longest_turn() {
+    curl -s "http://127.0.0.1:${port[weir.admin]}/metrics" |
+        sed -n 's/^weir_reactor_longest_turn_microseconds{.*} //p' | sort -n | tail -n 1
+}
