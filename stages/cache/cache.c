@@ -128,15 +128,19 @@ static void answer_failure(struct cache *cache, struct moment now, uint32_t hash
     }
 }
 
-/* Answers everyone who waits for the flight, and ends it. */
+/* Answers everyone who waits for the flight, and ends it. What a dirty one brings is not verified:
+ * a later flight of the key may have been read before it, and be kept, and nobody who was promised
+ * the younger may then be promised the older. */
 static void settle(struct cache *cache, struct moment now, struct flight *flight,
                    struct answer *answer, bool is_stored)
 {
     const struct bytes trail = answer->trail;
+    const bool is_clean = flights_is_clean(cache->flights, flight);
     struct asker asker;
 
     while (flights_leave(cache->flights, flight, &asker)) {
         asker.hop.is_stored = is_stored;
+        asker.hop.is_verified &= is_clean;
         if (answer_is_known(answer))
             answer_known(cache, &asker.from, answer, trail, &asker.hop);
         else
