@@ -1,5 +1,6 @@
-/* idle PORT COUNT: opens COUNT connections to the HTTP server there, asks once on each for /bench, reads
- * the response, says so, and keeps them open until it is ended. Linux only, as the benchmark is. */
+/* idle PORT COUNT: opens COUNT connections to the HTTP server there, asks once on each for /bench,
+ * reads the response, says so, and keeps them open until it is ended. Linux only, as the benchmark
+ * is. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
