@@ -35,6 +35,23 @@ void list_remove(const struct pages *pages, uint32_t *list, enum entry_list whic
         *list = removed.next;
 }
 
+void list_raise(const struct pages *pages, uint32_t *list, enum entry_list which, uint32_t handle)
+{
+    struct entry_links *first = links_of(pages, which, *list);
+
+    if (handle == *list)
+        return;
+    if (handle != first->previous) {
+        struct entry_links *raised = links_of(pages, which, handle);
+        links_of(pages, which, raised->previous)->next = raised->next;
+        links_of(pages, which, raised->next)->previous = raised->previous;
+        *raised = (struct entry_links){*list, first->previous};
+        links_of(pages, which, first->previous)->next = handle;
+        first->previous = handle;
+    } /* else it lies before the first already, for the list is a circle */
+    *list = handle;
+}
+
 void list_join(const struct pages *pages, uint32_t *list, enum entry_list which, uint32_t *from)
 {
     if (*list == 0) {

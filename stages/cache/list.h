@@ -12,6 +12,9 @@ void list_push(const struct pages *pages, uint32_t *list, enum entry_list which,
 
 void list_remove(const struct pages *pages, uint32_t *list, enum entry_list which, uint32_t handle);
 
+/* Puts an entry of the list first. */
+void list_raise(const struct pages *pages, uint32_t *list, enum entry_list which, uint32_t handle);
+
 /* Moves all of `from` behind those of `list`, in their order; `from` is empty then. */
 void list_join(const struct pages *pages, uint32_t *list, enum entry_list which, uint32_t *from);
 

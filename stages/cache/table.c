@@ -166,10 +166,8 @@ bool table_find(struct table *table, uint32_t hash, struct bytes key, int64_t no
     uint64_t ms = table->expiry.now, expires = entry_expires(entry);
     if (expires + table->grace <= ms)
         return false;
-    if (expires > ms && handle != table->reads) {
-        list_remove(&table->pages, &table->reads, BY_READ, handle);
-        list_push(&table->pages, &table->reads, BY_READ, handle);
-    }
+    if (expires > ms)
+        list_raise(&table->pages, &table->reads, BY_READ, handle);
     *found = (struct found){
         .answer = {.status = STATUS_VALUE,
                    .life_ms = expires > ms ? at_most_32_bits(expires - ms) : 0,

@@ -15,7 +15,7 @@
 #define EVENTS_MAX 256
 #define READ_SIZE  16384 /* bytes taken from a connection in one turn */
 
-/* As many bytes of head as weir sends with a cached value, so that both write the same. */
+/* The least head that a value goes with: none of what weir says about how fresh it is. */
 static const char reply[] = "HTTP/1.1 200 OK\r\n"
                             "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
                             "Content-Type: application/octet-stream\r\n"

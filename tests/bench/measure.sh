@@ -35,7 +35,7 @@ cpu() {
 resident() {
     local process
     for process in ${pid[$1]}; do
-        sed -n 's/^VmRSS: *\([0-9]*\) kB/\1/p' "/proc/$process/status"
+        sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$process/status"
     done | awk '{ sum += $1 } END { print sum * 1024 }'
 }
 

@@ -151,7 +151,7 @@ row_memory_entry() {
 row_memory_connection() {
     local count=10000 before
     start_redis 1
-    start_weir weir one-reactor
+    start_weir weir many-clients
     before=$(resident weir)
     serve idle 1 build/plain/idle "${port[weir]}" $count
     await cat "$scratch/idle.out" >/dev/null

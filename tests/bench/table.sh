@@ -13,7 +13,10 @@ versions() {
 
 # write_table FILE
 write_table() {
-    local row
+    local row missing=()
+    for row in "${rows[@]}"; do
+        [ -s "$results/$row" ] || missing+=("$row")
+    done
     mkdir -p "$(dirname "$1")"
     {
         echo '# Beside what people would use instead'
@@ -21,7 +24,9 @@ write_table() {
         echo 'Written by `make bench`; how it measures is in `tests/bench/`, the peers are explained in'
         echo '`tests/bench/peers/`. A ratio is the median of the pairs, then the least and the most of them; the costs'
         echo 'beside it are medians too. *Met* compares the median.'
+        echo 'An absolute time is of one run; only ratios can be compared with those of another.'
         echo
+        [ ${#missing[@]} = 0 ] || echo "Not measured yet: ${missing[*]}."
         echo "Machine: $(nproc) cores, $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)."
         echo "Versions: $(versions | paste -s -d ',' | sed 's/,/, /g')."
         echo
