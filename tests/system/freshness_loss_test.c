@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define MAX_STALENESS 1000 /* ms, the default */
 #define ROUNDING      20   /* ms */
@@ -187,19 +188,21 @@ static void write_keys(redisContext *writer, int first, int count, const char *p
     }
 }
 
-/* KiB of weir's memory that is in use. */
+/* KiB of weir's memory that is in use; 0 where the system does not tell it so. */
 static long resident(const struct pipeline *p)
 {
-    char command[64];
-    long size = 0;
-    FILE *pipe;
+    char path[64];
+    long pages = 0;
+    FILE *file;
 
-    snprintf(command, sizeof command, "ps -o rss= -p %d", (int)weir_process_id(p->weir));
-    pipe = popen(command, "r");
-    if (!pipe || fscanf(pipe, "%ld", &size) != 1)
-        trouble("ps does not tell the size of weir");
-    pclose(pipe);
-    return size;
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)weir_process_id(p->weir));
+    file = fopen(path, "r");
+    if (!file)
+        return 0;
+    if (fscanf(file, "%*d %ld", &pages) != 1)
+        trouble("cannot read %s", path);
+    fclose(file);
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
 /* Writes at a hundred thousand keys a second, or as fast as the machine lets it, for so long.

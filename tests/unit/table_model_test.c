@@ -4,6 +4,7 @@
  * count. A failure names its seed. */
 #include "stages/cache/table.h"
 
+#include "common/check.h"
 #include "common/clock.h"
 #include "stages/cache/epochs.h"
 #include "tests/support/unit.h"
@@ -125,7 +126,7 @@ static void evict_from_model(struct run *run)
     for (size_t i = 0; i < run->given.keys; i++)
         if (run->model[i].state == LIVES && (!oldest || run->model[i].read < oldest->read))
             oldest = &run->model[i];
-    assert_non_null(oldest);
+    CHECK(oldest);
     set_state(run, oldest, ABSENT);
 }
 
