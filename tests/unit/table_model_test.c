@@ -4,7 +4,6 @@
  * count. A failure names its seed. */
 #include "stages/cache/table.h"
 
-#include "common/check.h"
 #include "common/clock.h"
 #include "stages/cache/epochs.h"
 #include "tests/support/unit.h"
@@ -126,8 +125,9 @@ static void evict_from_model(struct run *run)
     for (size_t i = 0; i < run->given.keys; i++)
         if (run->model[i].state == LIVES && (!oldest || run->model[i].read < oldest->read))
             oldest = &run->model[i];
-    CHECK(oldest);
-    set_state(run, oldest, ABSENT);
+    assert_non_null(oldest);
+    if (oldest) /* which the analysers do not conclude */
+        set_state(run, oldest, ABSENT);
 }
 
 static bool table_has(struct run *run, size_t number, struct found *found)
