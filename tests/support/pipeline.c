@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 int pipeline_setup(void **state)
 {
@@ -258,4 +259,20 @@ bool pipeline_is_sanitized(void)
     const char *variant = getenv("WEIR_VARIANT");
 
     return variant && strcmp(variant, "plain") != 0;
+}
+
+long pipeline_memory(const struct pipeline *pipeline)
+{
+    char path[64];
+    long pages = 0;
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)weir_process_id(pipeline->weir));
+    file = fopen(path, "r");
+    if (!file)
+        return 0;
+    if (fscanf(file, "%*d %ld", &pages) != 1)
+        trouble("cannot read %s", path);
+    fclose(file);
+    return pages * sysconf(_SC_PAGESIZE);
 }

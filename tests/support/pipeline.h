@@ -104,4 +104,7 @@ void pipeline_fail(const struct pipeline *pipeline, const char *format, ...)
 /* Whether the binary under test is instrumented, and so slower and larger than what is shipped. */
 bool pipeline_is_sanitized(void);
 
+/* Bytes of weir's memory that is in use; 0 where the system does not tell it in /proc. */
+long pipeline_memory(const struct pipeline *pipeline);
+
 #endif

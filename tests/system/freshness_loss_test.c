@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define MAX_STALENESS 1000 /* ms, the default */
 #define ROUNDING      20   /* ms */
@@ -188,23 +187,6 @@ static void write_keys(redisContext *writer, int first, int count, const char *p
     }
 }
 
-/* KiB of weir's memory that is in use; 0 where the system does not tell it so. */
-static long resident(const struct pipeline *p)
-{
-    char path[64];
-    long pages = 0;
-    FILE *file;
-
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)weir_process_id(p->weir));
-    file = fopen(path, "r");
-    if (!file)
-        return 0;
-    if (fscanf(file, "%*d %ld", &pages) != 1)
-        trouble("cannot read %s", path);
-    fclose(file);
-    return pages * (sysconf(_SC_PAGESIZE) / 1024);
-}
-
 /* Writes at a hundred thousand keys a second, or as fast as the machine lets it, for so long.
  * Returns how many. */
 static int write_for(redisContext *writer, int first, int64_t milliseconds)
@@ -242,9 +224,9 @@ static void test_100000_writes_a_second_to_other_keys(void **state)
     calls = redis_server_calls(p->redis, "get");
     writer = connect_writer(p);
     first_half = write_for(writer, 0, 1500);
-    size = resident(p);
+    size = pipeline_memory(p) / 1024;
     second_half = write_for(writer, first_half, 1500);
-    size = resident(p) - size;
+    size = pipeline_memory(p) / 1024 - size;
     redis_server_run(p->redis, "SET probe new");
     changed = deadline_now();
     wait_verified(p, "/probe", "new", changed);
