@@ -67,6 +67,7 @@ bool store_init(struct store *store, const struct stage_setup *setup, int64_t no
         .negative_expiry = duration(given, "negative_expiry"),
         .stale_while_revalidate = duration(given, "stale_while_revalidate"),
         .stale_if_error = duration(given, "stale_if_error"),
+        .is_near = setup->cache_count > 0,
     };
     freshness_init(&store->freshness, setup->origin,
                    strcmp(settings_text(given, "on_disconnect"), "expire") == 0);
@@ -144,16 +145,17 @@ bool store_look_up_on_error(struct store *store, struct moment now, uint32_t has
     return true;
 }
 
-/* Where everything must be verified and nothing can be, a fetch is as good as max_staleness. */
+/* Where everything must be verified and nothing can be, a fetch is as good as max_staleness; unless
+ * it is answered by another cache, which may have been that far behind when it was asked. */
 int64_t store_joinable_since(const struct store *store, struct moment now, struct bytes key)
 {
     const struct freshness *freshness = &store->freshness;
     struct hop hop = {0};
 
     freshness_mark(freshness, key, now.mono, &hop);
-    return hop.is_announced && !hop.is_verified && freshness->must_be_verified
-               ? now.boot - freshness->max_staleness
-               : INT64_MIN;
+    if (!hop.is_announced || hop.is_verified || !freshness->must_be_verified)
+        return INT64_MIN;
+    return store->is_near ? now.boot : now.boot - freshness->max_staleness;
 }
 
 /* ---- keeping ---- */
