@@ -48,6 +48,13 @@ static inline enum status port_ask(struct ask_port *port, uint64_t token, const 
     return port->ask(port, PORT_BY_KEY, token, ask);
 }
 
+/* The same of one shard (0 to port->shards - 1), whatever the key. */
+static inline enum status port_ask_shard(struct ask_port *port, size_t shard, uint64_t token,
+                                         const struct ask *ask)
+{
+    return port->ask(port, shard, token, ask);
+}
+
 /* Wants NOTICE_PROVEN: from now on each shard is asked for the age of its proof every `every` ns.
  * One comes whenever the oldest of the shards' proofs has become younger, and none while a shard
  * has no session or no proof. Called in `create`, and again where the time changes. */

@@ -50,7 +50,7 @@ static bool find_asked(const struct topology_draft *draft, const struct draft_st
     char quoted[DRAFT_MAX_NAME + 3];
 
     *asked = SIZE_MAX;
-    if (!stage->kind->asks)
+    if (!stage->kind->asks || (stage->kind->asks_at_will && !stage->asks.text))
         return true;
     if (!stage->asks.text)
         return draft_refuse(draft, stage->place, stage->name, "asks",

@@ -39,8 +39,9 @@ struct redis_fetcher {
     struct redis_counters counters;
     struct value_account *account; /* of the values on their way, max_bytes at most */
     uint64_t moved;                /* GETs asked a second time */
-    uint64_t timeouts;             /* GETs that Redis did not answer in time */
-    size_t asks;                   /* that somebody waits for */
+    uint64_t purges;
+    uint64_t timeouts; /* GETs that Redis did not answer in time */
+    size_t asks;       /* that somebody waits for */
     struct wheel wheel;
     struct redis_large large;
     size_t connection_count;
@@ -269,10 +270,26 @@ static bool is_settled(void *stage)
     return false;
 }
 
+/* Redis has nothing to do with it: what it holds is read again by whoever wants it next. */
+static void purge(struct redis_fetcher *fetcher, const struct return_address *from,
+                  const struct ask *asked)
+{
+    const bool is_all = (asked->flags & ASK_PURGE_ALL) != 0;
+    const struct notice notice = {.kind = is_all ? NOTICE_ALL : NOTICE_KEY, .key = asked->key};
+
+    fetcher->purges++;
+    port_notify(fetcher->serves, &notice);
+    port_answer(fetcher->serves, from, &(struct answer){.status = STATUS_NONE});
+}
+
 static void on_ask(void *stage, struct moment now, const struct return_address *from,
                    const struct ask *asked)
 {
     struct redis_fetcher *fetcher = stage;
+    if ((asked->flags & ASK_PURGES) != 0) {
+        purge(fetcher, from, asked);
+        return;
+    }
     const struct bytes key = asked->key;
     struct redis_connection *connection = choose(fetcher, key);
     struct answer refusal = {.status = STATUS_AWAY};

@@ -1,5 +1,5 @@
-/* R12: what can be set stands in docs/topology.md, with its default, each option in docs/weir.md, and
- * what the commands of the documents name is there. */
+/* R12: what can be set stands in docs/topology.md, with its default, each option in docs/weir.md,
+ * and what the commands of the documents name is there. */
 #include "../support/blob.h"
 #include "../support/trouble.h"
 #include "../support/unit.h"
