@@ -2,7 +2,8 @@
  * stage, at an address of its own. No counter of a stage is read by another thread.
  *
  *     "metrics"   VALUE: the metrics of all its stages, links and of itself (metrics.h)
- *     "ready"     VALUE: "name: reason" and a newline for each stage that cannot do its work now
+ *     "ready"     VALUE: "name: reason" and a newline for each stage that cannot do its work now,
+ *                 or one line for the reactor while it drains
  *     other keys  NONE
  */
 #ifndef WEIR_CONTROL_H

@@ -42,8 +42,8 @@ static bool create_tables(struct store *store, const struct stage_setup *setup, 
     int64_t grace = store->stale_while_revalidate > store->stale_if_error
                         ? store->stale_while_revalidate
                         : store->stale_if_error;
-    size_t capacity = (size_t)settings_number(setup->settings, "negative_capacity");
-    size_t set_aside = store->negative_expiry ? negative_bytes(store->max_bytes, capacity) : 0;
+    size_t capacity = store->negative_capacity;
+    size_t set_aside = capacity > 0 ? negative_bytes(store->max_bytes, capacity) : 0;
     const struct table_limits values = {store->capacity, store->max_bytes - set_aside,
                                         store->expiry, grace};
     const struct table_limits absent = {capacity, set_aside, store->negative_expiry, grace};
@@ -65,6 +65,9 @@ bool store_init(struct store *store, const struct stage_setup *setup, int64_t no
         .expiry = settings_number(given, "expiry"),
         .max_value_size = (size_t)settings_number(given, "max_value_size"),
         .negative_expiry = duration(given, "negative_expiry"),
+        .negative_capacity = duration(given, "negative_expiry") > 0
+                                 ? (size_t)settings_number(given, "negative_capacity")
+                                 : 0,
         .stale_while_revalidate = duration(given, "stale_while_revalidate"),
         .stale_if_error = duration(given, "stale_if_error"),
     };

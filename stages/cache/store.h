@@ -26,6 +26,7 @@ struct store {
     int64_t stale_if_error;          /* where nothing else is to be had; 0: never */
     size_t max_value_size;           /* bytes */
     size_t capacity, max_bytes;
+    size_t negative_capacity; /* 0: absent keys are not remembered */
     struct freshness freshness;
     uint64_t epochs;   /* how often all became suspect, or changed */
     uint64_t uncached; /* values that could have been kept, but for their size */

@@ -41,6 +41,7 @@ struct redis_fetcher {
     uint64_t moved;                /* GETs asked a second time */
     uint64_t timeouts;             /* GETs that Redis did not answer in time */
     size_t asks;                   /* that somebody waits for */
+    struct histogram durations;    /* of the asks that are over */
     struct wheel wheel;
     struct redis_large large;
     size_t connection_count;
@@ -60,6 +61,7 @@ static void finish(struct redis_fetcher *fetcher, struct redis_ask *ask,
     wheel_cancel(&fetcher->wheel, &ask->timer);
     fetcher->timeouts += answer->status == STATUS_TIMEOUT;
     fetcher->asks--;
+    histogram_add_time(&fetcher->durations, clock_read(fetcher->clock).mono - ask->since);
     port_answer(fetcher->serves, &ask->from, answer);
     free(ask);
 }
@@ -259,6 +261,7 @@ static void on_ask(void *stage, struct moment now, const struct return_address *
     else if (connection) {
         ask = memory_alloc(1, sizeof(*ask) + key.size);
         ask->from = *from;
+        ask->since = now.mono;
         ask->key_size = key.size;
         if (key.size > 0)
             memcpy(ask->key, key.data, key.size);
@@ -321,9 +324,9 @@ static void measure_feed(const struct redis_fetcher *fetcher, int64_t now, struc
                     NULL, feed->losses);
     metrics_gauge(metrics, "weir_redis_control_up", "Whether Redis announces changes.", NULL,
                   redis_connection_is_up(fetcher->control));
-    metrics_gauge(metrics, "weir_redis_proof_age_milliseconds",
-                  "Since when changes may have been missed; -1: nothing is known.", NULL,
-                  feed->proven == NEVER ? -1 : (now - feed->proven) / MILLISECOND);
+    metrics_seconds(metrics, "weir_redis_proof_age_seconds",
+                    "Since when changes may have been missed; NaN: nothing is known.", NULL,
+                    feed->proven == NEVER ? NEVER : now - feed->proven);
 }
 
 static void measure(void *stage, struct moment now, struct metrics *metrics)
@@ -349,11 +352,16 @@ static void measure(void *stage, struct moment now, struct metrics *metrics)
                     counters->reconnects);
     metrics_gauge(metrics, "weir_redis_connections_up", "Connections on which Redis answers.", NULL,
                   (int64_t)count_up(fetcher));
+    metrics_gauge(metrics, "weir_redis_connections", "Connections that there should be.", NULL,
+                  (int64_t)fetcher->connection_count);
     metrics_gauge(metrics, "weir_redis_value_bytes",
                   "Memory of large values on their way, those kept by a cache excluded.", NULL,
                   (int64_t)atomic_load(&fetcher->account->bytes));
     metrics_gauge(metrics, "weir_redis_in_flight", "GETs that wait for Redis.", NULL,
                   (int64_t)fetcher->asks);
+    metrics_times(metrics, "weir_redis_fetch_duration_seconds",
+                  "From when a GET was asked for until it was answered, whatever that was.", NULL,
+                  &fetcher->durations);
     if (fetcher->control)
         measure_feed(fetcher, now.mono, metrics);
 }
