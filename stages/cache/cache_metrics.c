@@ -68,7 +68,8 @@ static void measure_room(const struct store *store, struct metrics *metrics)
     metrics_gauge(metrics, "weir_cache_negative_entries", "Absent keys remembered.", NULL,
                   store->absent ? (int64_t)table_entries(store->absent) : 0);
     metrics_gauge(metrics, "weir_cache_negative_capacity_entries",
-                  "Absent keys that may be remembered.", NULL, (int64_t)store->negative_capacity);
+                  "Absent keys that may be remembered.", NULL,
+                  store->negative_expiry > 0 ? (int64_t)store->negative_capacity : 0);
     metrics_gauge(metrics, "weir_cache_bytes",
                   "Memory of the tables and their values, those still being sent included.", NULL,
                   (int64_t)store_bytes(store));
