@@ -95,7 +95,7 @@ static void compare(const struct exposition *exposition, const struct described 
         const struct exposition_family *family = exposition_find(exposition, row->name);
         if (!family)
             fail_msg("docs/metrics.md describes %s, which is not there", row->name);
-        if (strcmp(row->type, family->type) != 0 || strcmp(row->labels, family->labels) != 0)
+        else if (strcmp(row->type, family->type) != 0 || strcmp(row->labels, family->labels) != 0)
             fail_msg("%s is a %s by %s, and not as in docs/metrics.md", row->name, family->type,
                      family->labels);
     }
