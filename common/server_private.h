@@ -86,6 +86,8 @@ struct server_connection {
 
 struct server_counters {
     uint64_t connections_total, refused_clients, refused_waiting, late_answers;
+    uint64_t received, abandoned; /* requests */
+    struct histogram durations;   /* of those that were answered */
     uint64_t closed[SERVER_ENDS];
 };
 

@@ -247,6 +247,7 @@ static void on_ask(void *stage, struct moment now, const struct return_address *
     uint32_t hash = hash_of(cache, ask->key);
     enum lookup lookup = store_look_up(&cache->store, now, hash, ask, &found, &hop);
 
+    cache->counters.lookups++;
     if (lookup == LOOKUP_MISS) {
         struct asker asker = {*from, ask->deadline, ask->flags, hop};
         on_miss(cache, now, hash, ask->key, &asker);
@@ -276,6 +277,7 @@ static void on_answer(void *stage, struct moment now, uint64_t token, const stru
         cache->counters.late_answers++;
         return;
     }
+    histogram_add_time(&cache->counters.fetch_durations, now.boot - flight_departed(flight));
     bool is_clean = flights_is_clean(cache->flights, flight);
     bool is_stored = store_take(&cache->store, now, flight_hash(flight), flight_key(flight),
                                 flight_departed(flight), is_clean, &passed_on);

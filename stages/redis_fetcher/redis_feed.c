@@ -37,9 +37,9 @@ void redis_feed_measure(const struct redis_feed *feed, bool is_up, int64_t now,
                     NULL, feed->losses);
     metrics_gauge(metrics, "weir_redis_control_up", "Whether Redis announces changes.", NULL,
                   is_up);
-    metrics_gauge(metrics, "weir_redis_proof_age_milliseconds",
-                  "Since when changes may have been missed; -1: nothing is known.", NULL,
-                  feed->proven == NEVER ? -1 : (now - feed->proven) / MILLISECOND);
+    metrics_seconds(metrics, "weir_redis_proof_age_seconds",
+                    "Since when changes may have been missed; NaN: nothing is known.", NULL,
+                    feed->proven == NEVER ? NEVER : now - feed->proven);
 }
 
 /* ---- the greeting ---- */
