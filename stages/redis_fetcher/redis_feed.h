@@ -8,7 +8,7 @@
  *     a key, all keys   KEY, ALL, at once
  *     a PONG            PROVEN, as of when the PING was sent: Redis queues what it announces before
  *                       it writes replies, so all that it had acknowledged by then has been seen
- *     lost              LOST, at once
+ *     lost              LOST, at once; so does it end where there is no memory for a key
  *
  * Redis announces writes, expiries, evictions and flushes, in whichever database they are. It does
  * not announce SWAPDB. */
