@@ -21,7 +21,7 @@ struct freshness {
     struct bytes *prefixes; /* of the keys whose changes are; none: of all keys */
     size_t prefix_count;
     int64_t max_staleness; /* ns */
-    int64_t proven;        /* mono ns: the latest proof, or NOT_PROVEN */
+    int64_t proven;        /* boot ns: the latest proof, or NOT_PROVEN */
 };
 
 #define NOT_PROVEN INT64_MIN
@@ -31,14 +31,14 @@ void freshness_init(struct freshness *freshness, const struct settings *origin,
                     bool must_be_verified);
 void freshness_fini(struct freshness *freshness);
 
-/* All writes acknowledged before `proven` (mono ns) have been announced. An older proof than the
+/* All writes acknowledged before `proven` (boot ns) have been announced. An older proof than the
  * one there is says nothing. */
 void freshness_prove(struct freshness *freshness, int64_t proven);
 
 /* Notices may have been missed. */
 void freshness_lose(struct freshness *freshness);
 
-/* Whether the proof stands at `now` (mono ns). */
+/* Whether the proof stands at `now` (boot ns). */
 bool freshness_is_proven(const struct freshness *freshness, int64_t now);
 
 /* What there is to say where changes are announced, of some keys. */

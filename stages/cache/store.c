@@ -115,7 +115,7 @@ enum lookup store_look_up(struct store *store, struct moment now, uint32_t hash,
                           const struct ask *ask, struct found *found, struct hop *hop)
 {
     *hop = (struct hop){.outcome = HOP_MISS};
-    freshness_mark(&store->freshness, ask->key, now.mono, hop);
+    freshness_mark(&store->freshness, ask->key, now.boot, hop);
     if ((ask->flags & ASK_REFRESH) != 0 || !find(store, now.boot, hash, ask->key, found) ||
         !freshness_allows(&store->freshness, hop, found->is_suspect))
         return LOOKUP_MISS;
@@ -134,7 +134,7 @@ bool store_look_up_on_error(struct store *store, struct moment now, uint32_t has
                             struct found *found, struct hop *hop)
 {
     *hop = (struct hop){0};
-    freshness_mark(&store->freshness, key, now.mono, hop);
+    freshness_mark(&store->freshness, key, now.boot, hop);
     if (store->stale_if_error == 0 || !find(store, now.boot, hash, key, found) ||
         !is_within(found, store->stale_if_error) ||
         !freshness_allows_on_error(&store->freshness, hop, found->is_suspect))
@@ -150,7 +150,7 @@ int64_t store_joinable_since(const struct store *store, struct moment now, struc
     const struct freshness *freshness = &store->freshness;
     struct hop hop = {0};
 
-    freshness_mark(freshness, key, now.mono, &hop);
+    freshness_mark(freshness, key, now.boot, &hop);
     return hop.is_announced && !hop.is_verified && freshness->must_be_verified
                ? now.boot - freshness->max_staleness
                : INT64_MIN;

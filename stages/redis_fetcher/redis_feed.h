@@ -46,7 +46,7 @@ struct redis_feed {
     bool is_subscribed;
     enum feed_part part;
     int64_t keys;           /* FEED_KEY: still to come */
-    int64_t proven;         /* mono: the last proof; NEVER: none */
+    int64_t proven;         /* boot: the last proof; NEVER: none */
     uint64_t invalidations; /* KEY and ALL announced */
     uint64_t losses;        /* LOST announced */
 };

@@ -355,7 +355,7 @@ static void measure(void *stage, struct moment now, struct metrics *metrics)
     metrics_gauge(metrics, "weir_redis_in_flight", "GETs that wait for Redis.", NULL,
                   (int64_t)fetcher->asks);
     if (fetcher->control)
-        measure_feed(fetcher, now.mono, metrics);
+        measure_feed(fetcher, now.boot, metrics);
 }
 
 static const char *unready(void *stage, struct moment now)

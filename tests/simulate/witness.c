@@ -36,7 +36,7 @@ struct witness {
     size_t max_fetches, max_asks;
     int64_t life[2], grace; /* ns: the longest of a value and of an absence; what may be beyond */
     bool must_be_verified;
-    int64_t changed_at[MODEL_KEYS]; /* mono ns: when it was last told so */
+    int64_t changed_at[MODEL_KEYS]; /* boot ns: when it was last told so */
     struct watched_ask waiting[MOST_ASKS];
     struct watched_fetch fetches[MOST_FETCHES];
     size_t waiting_count, fetch_count;
@@ -124,7 +124,7 @@ static void on_notice(void *stage, struct moment now, const struct notice *notic
         notice->kind == NOTICE_KEY ? redis_model_find(witness->setup->model, notice->key) : -1;
     for (int i = 0; i < MODEL_KEYS; i++)
         if (notice->kind == NOTICE_ALL || i == key)
-            witness->changed_at[i] = now.mono;
+            witness->changed_at[i] = now.boot;
     for (size_t i = 0; i < witness->fetch_count; i++)
         if ((notice->kind != NOTICE_PROVEN && notice->kind != NOTICE_KEY) ||
             witness->fetches[i].key == key)
@@ -144,7 +144,7 @@ static bool is_same(const struct return_address *a, const struct return_address 
 static void check_entry(const struct witness *witness, int key, const struct answer *answer,
                         const struct hop *own)
 {
-    int64_t age = answer->age_ms * MILLISECOND, now = witness->clock->now.mono;
+    int64_t age = answer->age_ms * MILLISECOND, now = witness->clock->now.boot;
     int64_t life = witness->life[answer->status == STATUS_NONE];
     if (age > now - witness->changed_at[key] + ROUNDING)
         complain(witness, key, "was kept though it was told to have changed");

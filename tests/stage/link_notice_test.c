@@ -32,7 +32,7 @@ static void announce_and_answer(struct fake *fake, const struct return_address *
 
 static int64_t prove(struct fake *fake, struct moment now)
 {
-    port_notify(fake->setup.serves, &(struct notice){.kind = NOTICE_PROVEN, .proven = now.mono});
+    port_notify(fake->setup.serves, &(struct notice){.kind = NOTICE_PROVEN, .proven = now.boot});
     return now.mono + WATCH;
 }
 
@@ -41,8 +41,8 @@ static int64_t prove(struct fake *fake, struct moment now)
 /* Once it has a proof: then there are links all the way. */
 static void ask_or_end(struct fake *fake, struct moment now, int64_t proven)
 {
-    const int64_t asked_at = fake->kept.id == 0 ? now.mono : (int64_t)fake->kept.id;
-    if (proven > now.mono || now.mono - proven > 60 * SECOND)
+    const int64_t asked_at = fake->kept.id == 0 ? now.boot : (int64_t)fake->kept.id;
+    if (proven > now.boot || now.boot - proven > 60 * SECOND)
         fake->failures++;
     if (fake->kept.id == 0 &&
         port_ask(fake->setup.asks, 0, &(struct ask){.key = some_key, .deadline = NEVER}) ==
