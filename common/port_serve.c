@@ -130,7 +130,7 @@ static void take_message(struct serving *serving)
     reactor_socket_release(serving->socket);
 }
 
-static void send_batches(struct serving *serving, int64_t now)
+static void send_batches(struct serving *serving, struct moment now)
 {
     uint64_t peer;
     for (struct batch *batch; (batch = link_server_flush(serving->link, now, &peer)) != NULL;) {
@@ -141,12 +141,12 @@ static void send_batches(struct serving *serving, int64_t now)
     }
 }
 
-int64_t port_serve_move(struct serve_port *port, int64_t now)
+int64_t port_serve_move(struct serve_port *port, struct moment now)
 {
     struct serving *serving = (struct serving *)port;
-    if (!reactor_rest_holds(&serving->rest, now)) {
+    if (!reactor_rest_holds(&serving->rest, now.mono)) {
         take_message(serving);
-        serving->rest.until = link_server_tick(serving->link, now);
+        serving->rest.until = link_server_tick(serving->link, now.mono);
         send_batches(serving, now);
         reactor_rest_begin(&serving->rest, reactor_socket_has_input(serving->socket));
     }

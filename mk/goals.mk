@@ -29,7 +29,7 @@ simulate: $(SIMULATE)
 
 ## make test-plants    plant faults in the caches and links, one at a time: the simulator must find each
 test-plants: $(SIMULATE)
-	$(Q)COMPILE='$(COMPILE)' LINK='$(LINK)' LIBS='$(LIBS)' tests/simulate/find-plants $(B)
+	$(Q)COMPILE='$(COMPILE)' LINK='$(LINK)' LIBS='$(LIBS)' tests/find-plants $(B) tests/simulate
 
 ## make test-split     the processes of a split topology die, stand still, lose their network; as root;
 ##                     ONLY=regex as above
@@ -42,8 +42,8 @@ test-split: $(WEIR) $(SPLITS) $(PROGRAMS)
 test-freshness: $(WEIR) $(FRESHES) $(PROGRAMS)
 	$(Q)WEIR_BINARY=$(CURDIR)/$(WEIR) WEIR_VARIANT=$(VARIANT) WEIR_TOPOLOGIES=tests/topologies JOBS=1 \
 	    ONLY='$(or $(ONLY),^freshness/)' tests/run $(B) $(FRESHES)
-	$(Q)$(if $(ONLY),,COMPILE='$(COMPILE)' LINK='$(LINK)' LIBS='$(LIBS)' WEIR_TOPOLOGIES=tests/topologies \
-	    tests/freshness/find-plants $(B))
+	$(Q)$(if $(ONLY),,COMPILE='$(COMPILE)' LINK='$(LINK)' LIBS='$(LIBS)' WEIR_TOPOLOGIES=tests/topologies JOBS=1 \
+	    tests/find-plants $(B) tests/freshness)
 
 ## make test-clients   Redis clients of other languages read through weir: Python's, two of npm's
 test-clients: $(WEIR) build/clients/node_modules

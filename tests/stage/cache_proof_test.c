@@ -58,6 +58,22 @@ static void test_a_hit_is_verified_while_the_proof_stands(void **state)
     cache_stage_destroy(&stage);
 }
 
+/* The monotonic clock stands still in suspension, and what changes does not. */
+static void test_a_proof_ages_while_the_machine_is_suspended(void **state)
+{
+    (void)state;
+    struct cache_stage *stage = cache_stage_create(&announced);
+    cache_stage_prove(stage, 0);
+    cache_stage_fill(stage, "key", "value");
+    cache_stage_suspend(stage, SECOND);
+    assert_true(is_verified_hit(stage, "key"));
+    assert_int_equal(cache_stage_hop(stage, 1).proof_ms, 1000);
+    cache_stage_suspend(stage, 1);
+    assert_false(is_verified_hit(stage, "key"));
+    assert_int_equal(cache_stage_hop(stage, 1).proof_ms, 1001);
+    cache_stage_destroy(&stage);
+}
+
 static void test_without_a_proof_nothing_is_verified_and_hits_go_on(void **state)
 {
     (void)state;
@@ -311,6 +327,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_proofs_are_wanted_where_changes_are_announced),
         cmocka_unit_test(test_a_hit_is_verified_while_the_proof_stands),
+        cmocka_unit_test(test_a_proof_ages_while_the_machine_is_suspended),
         cmocka_unit_test(test_without_a_proof_nothing_is_verified_and_hits_go_on),
         cmocka_unit_test(test_after_a_loss_older_entries_are_fetched_anew_on_their_first_read),
         cmocka_unit_test(test_a_loss_makes_what_is_in_flight_dirty),

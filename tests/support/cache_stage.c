@@ -202,6 +202,13 @@ int64_t cache_stage_pass(struct cache_stage *stage, int64_t ns)
     return cache_kind.on_turn(stage->stage, stage->clock.now);
 }
 
+int64_t cache_stage_suspend(struct cache_stage *stage, int64_t ns)
+{
+    stage->clock.now.boot += ns;
+    stage->clock.now.wall += ns;
+    return cache_kind.on_turn(stage->stage, stage->clock.now);
+}
+
 struct moment cache_stage_now(const struct cache_stage *stage)
 {
     return stage->clock.now;

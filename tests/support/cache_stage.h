@@ -29,6 +29,8 @@ void cache_stage_destroy(struct cache_stage **stage);
 
 /* Lets time pass and ends a turn. Returns when the stage wants to be woken (mono ns). */
 int64_t cache_stage_pass(struct cache_stage *stage, int64_t ns);
+/* The same, the machine being suspended meanwhile. */
+int64_t cache_stage_suspend(struct cache_stage *stage, int64_t ns);
 struct moment cache_stage_now(const struct cache_stage *stage);
 
 /* ---- towards the client ---- */

@@ -35,7 +35,7 @@ static void note(struct serve_port *port, const struct notice *notice)
         break;
     case NOTICE_PROVEN:
         blob_append_format(&stage->events, "proven %d\n",
-                           (int)((stage->clock.now.mono - notice->proven) / MILLISECOND));
+                           (int)((stage->clock.now.boot - notice->proven) / MILLISECOND));
         break;
     }
 }
