@@ -102,7 +102,7 @@ void store_init(struct store *store, const struct stage_setup *setup, int64_t no
 {
     struct error error;
 
-    *store = (struct store){0};
+    *store = (struct store){.is_near = setup->cache_count > 0};
     read_settings(store, setup->settings);
     freshness_init(&store->freshness, setup->origin, must_be_verified(setup->settings));
     CHECK(create_tables(store, now, &error)); /* store_check has said so */
@@ -203,16 +203,17 @@ bool store_look_up_on_error(struct store *store, struct moment now, uint32_t has
     return true;
 }
 
-/* Where everything must be verified and nothing can be, a fetch is as good as max_staleness. */
+/* Where everything must be verified and nothing can be, a fetch is as good as max_staleness; unless
+ * it is answered by another cache, which may have been that far behind when it was asked. */
 int64_t store_joinable_since(const struct store *store, struct moment now, struct bytes key)
 {
     const struct freshness *freshness = &store->freshness;
     struct hop hop = {0};
 
     freshness_mark(freshness, key, now.mono, &hop);
-    return hop.is_announced && !hop.is_verified && freshness->must_be_verified
-               ? now.boot - freshness->max_staleness
-               : INT64_MIN;
+    if (!hop.is_announced || hop.is_verified || !freshness->must_be_verified)
+        return INT64_MIN;
+    return store->is_near ? now.boot : now.boot - freshness->max_staleness;
 }
 
 /* ---- keeping ---- */

@@ -26,6 +26,7 @@ struct store {
     int64_t stale_if_error;          /* where nothing else is to be had; 0: never */
     size_t max_value_size;           /* bytes */
     size_t capacity, negative_capacity, max_bytes;
+    bool is_near; /* it asks another cache */
     struct freshness freshness;
     uint64_t epochs;   /* how often all became suspect, or changed */
     uint64_t uncached; /* values that could have been kept, but for their size */
