@@ -141,6 +141,21 @@ static struct http_stage *create_closed(struct server_limits limits, struct chai
     return stage;
 }
 
+void http_stage_configure(struct http_stage *stage, struct server_limits limits)
+{
+    const struct stage_setup setup = {.name = "http",
+                                      .settings = &stage->settings,
+                                      .asks = &stage->port,
+                                      .loop = &stage->loop,
+                                      .clock = &stage->clock,
+                                      .listener = -1,
+                                      .address = stage->listener.address,
+                                      .log = &stage->log};
+
+    set_all(stage, &limits);
+    http_frontend_kind.configure(stage->stage, stage->clock.now, &setup);
+}
+
 static struct http_stage *create(struct server_limits limits, struct chain chain,
                                  bool allows_refresh)
 {

@@ -19,6 +19,9 @@ struct http_stage *http_stage_create_behind(const char *const *caches, size_t co
                                             bool allows_refresh);
 void http_stage_destroy(struct http_stage **stage);
 
+/* Other limits from now on; one that is zero has its preset. */
+void http_stage_configure(struct http_stage *stage, struct server_limits limits);
+
 /* Why a stage does not open whose address somebody else has begun to listen on. */
 struct error http_stage_lose_race(void);
 
