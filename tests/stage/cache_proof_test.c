@@ -202,6 +202,27 @@ static void test_without_a_proof_a_fetch_is_joined_while_it_is_young(void **stat
     }
 }
 
+static void test_what_ended_in_redis_on_the_way_is_not_verified(void **state)
+{
+    (void)state;
+    for (uint32_t life_ms = 99; life_ms <= 101; life_ms++) {
+        struct cache_stage *stage = cache_stage_create(&announced);
+        cache_stage_prove(stage, 0);
+        cache_stage_ask(stage, 1, "key");
+        cache_stage_pass(stage, 90 * MILLISECOND);
+        cache_stage_ask(stage, 2, "key");
+        cache_stage_pass(stage, 10 * MILLISECOND);
+        cache_stage_reply(stage, 0,
+                          &(struct answer){.status = STATUS_VALUE,
+                                           .life_ms = life_ms,
+                                           .bytes = bytes_of_text("value")});
+        assert_true(cache_stage_got(stage, 2, "value"));
+        assert_int_equal(cache_stage_hop(stage, 1).is_verified, life_ms > 100);
+        assert_int_equal(cache_stage_hop(stage, 2).is_verified, life_ms > 100);
+        cache_stage_destroy(&stage);
+    }
+}
+
 /* What it joined there may have been as old already. */
 static void test_without_a_proof_a_fetch_from_another_cache_is_not_joined(void **state)
 {
@@ -335,6 +356,7 @@ int main(void)
         cmocka_unit_test(test_keys_without_a_prefix_are_as_if_nothing_were_announced),
         cmocka_unit_test(test_where_it_must_be_verified_no_proof_means_no_hit),
         cmocka_unit_test(test_without_a_proof_a_fetch_is_joined_while_it_is_young),
+        cmocka_unit_test(test_what_ended_in_redis_on_the_way_is_not_verified),
         cmocka_unit_test(test_without_a_proof_a_fetch_from_another_cache_is_not_joined),
         cmocka_unit_test(test_with_a_proof_a_fetch_is_joined_however_old),
         cmocka_unit_test(test_each_who_waits_is_told_what_stood_when_it_asked),
