@@ -20,7 +20,7 @@ MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all run run-split build-tests test test-asan test-tsan test-split test-freshness test-clients
-.PHONY: test-fresh test-plants simulate fuzz bench bench-deps bench-placements
+.PHONY: test-fresh test-plants simulate fuzz bench bench-growth bench-placements bench-deps
 .PHONY: format check-format check-layers lint clean help FORCE
 
 all:
@@ -40,6 +40,7 @@ needs-simulate       := build
 needs-test-plants    := build
 needs-fuzz           := build test fuzz
 needs-bench          := build run
+needs-bench-growth   := build run
 needs-bench-placements := build run
 needs-bench-deps     := build run bench peers
 needs-format         := format
