@@ -55,6 +55,11 @@ goals := $(or $(MAKECMDGOALS),all)
 NEEDS := $(strip $(sort $(foreach goal,$(goals),\
            $(if $(filter undefined,$(flavor needs-$(goal))),build test,$(needs-$(goal))))))
 
+# What measures installs nothing, and says what is missing; bench-deps gets it.
+ifneq ($(filter bench bench-growth bench-placements,$(goals)),)
+export NO_INSTALL := 1
+endif
+
 ifneq ($(NEEDS),)
 empty  :=
 space  := $(empty) $(empty)

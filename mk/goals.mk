@@ -90,6 +90,7 @@ bench-placements: $(WEIR) $(BENCHES)
 
 ## make bench-deps     install what these want, and the peers: wrk, nginx with Lua, webdis, h2load
 bench-deps:
+	$(Q)scripts/deps build run bench peers && echo "all that make bench wants is here"
 
 c_files = $(shell find common stages tests -name '*.[ch]')
 

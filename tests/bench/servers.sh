@@ -14,9 +14,8 @@ children=()
 check_machine() {
     local need
     [ "$(uname)" = Linux ] || die "reads /proc and pins with taskset: Linux only"
-    for need in wrk:wrk curl:curl taskset:util-linux redis-server:redis-server redis-cli:redis-tools \
-        redis-benchmark:redis-tools; do
-        command -v "${need%:*}" >/dev/null || die "${need%:*} is missing; it is in the package ${need#*:}"
+    for need in wrk curl taskset redis-server redis-cli redis-benchmark; do
+        command -v $need >/dev/null || die "$need is missing (make bench-deps)"
     done
     for need in "$weir" "$floor"; do
         [ -x "$need" ] || die "$need is missing: make bench builds it"
