@@ -62,7 +62,7 @@ start_growing() {
         shards+="${shards:+, }inproc://cache-$i"
         reactors+="${reactors:+$between}cache$([ "$2" = 1 ] || echo ".$i")"
     done
-    sed "s|@SHARDS@|$shards|; s|@REACTORS@|$reactors|" $here/growth.yml >"$scratch/growth-$1.yml"
+    sed "s|@SHARDS@|$shards|; s|@REACTORS@|$reactors|" "$here"/growth.yml >"$scratch/growth-$1.yml"
     start_weir "$1" "$scratch/growth-$1.yml" "${@:4}"
 }
 

@@ -27,7 +27,7 @@ write_table() {
         [ ${#missing[@]} = 0 ] || printf 'Not measured: %s.\n\n' "${missing[*]}"
         list_runs "${kept[@]}"
     } >"$1.md"
-    awk -f $here/svg.awk -f $here/chart.awk "$scratch/rows" >"$1.svg"
+    awk -f "$here"/svg.awk -f "$here"/chart.awk "$scratch/rows" >"$1.svg"
 }
 
 # Fields: row, run, case, beside, unit, weir, the other, ratio, least, most, aim; "-" is none.
