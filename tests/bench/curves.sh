@@ -68,7 +68,7 @@ start_growing() {
 
 curve_connections() {
     local count
-    describe 'Cost by the number of connections' connections log log
+    describe 'Cost by the number of connections' connections log linear
     start_redis 1
     fill_redis 1
     start_growing weir 1 together
