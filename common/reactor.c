@@ -52,6 +52,14 @@ static void on_reload(uv_async_t *async)
     reactor->allowed = allowed;
 }
 
+/* By itself it brings nothing: the turn that follows finds what others have sent. */
+static void on_bell(uv_poll_t *poll, int status, int events)
+{
+    struct reactor *reactor = poll->data;
+    (void)status, (void)events;
+    reactor_bell_clear(reactor->setup.bell);
+}
+
 static bool open_loop(struct reactor *reactor, struct error *error)
 {
     int result = uv_loop_init(&reactor->loop);
@@ -59,6 +67,9 @@ static bool open_loop(struct reactor *reactor, struct error *error)
         uv_loop_close(&reactor->loop);
     if (result != 0)
         return error_set(error, "cannot make an event loop: %s", uv_strerror(result));
+    CHECK(uv_poll_init(&reactor->loop, &reactor->on_bell,
+                       reactor_bell_descriptor(reactor->setup.bell)) == 0);
+    CHECK(uv_poll_start(&reactor->on_bell, UV_READABLE, on_bell) == 0);
     CHECK(uv_async_init(&reactor->loop, &reactor->on_stop, on_stop) == 0);
     CHECK(uv_async_init(&reactor->loop, &reactor->on_reload, on_reload) == 0);
     uv_timer_init(&reactor->loop, &reactor->timer);
@@ -67,6 +78,7 @@ static bool open_loop(struct reactor *reactor, struct error *error)
     reactor->on_drain.data = reactor;
     reactor->on_stop.data = reactor;
     reactor->on_reload.data = reactor;
+    reactor->on_bell.data = reactor;
     reactor->timer.data = reactor;
     reactor->before_wait.data = reactor;
 
@@ -74,6 +86,8 @@ static bool open_loop(struct reactor *reactor, struct error *error)
     reactor->sockets.loop = &reactor->loop;
     reactor->sockets.context = reactor->setup.context;
     reactor->sockets.keys = reactor->setup.keys;
+    reactor->sockets.inboxes = reactor->setup.inboxes;
+    reactor->sockets.bell = reactor->setup.bell;
     return true;
 }
 
@@ -95,21 +109,6 @@ static struct port_shard *shards_of(const struct topology *topology, size_t stag
     return shards;
 }
 
-/* How many instances of this process ask this stage, or, for SIZE_MAX, the control of every
- * reactor. */
-static size_t count_askers(const struct topology *topology, size_t stage)
-{
-    size_t askers = 0;
-    for (size_t i = 0; i < topology->instance_count; i++) {
-        const struct topology_instance *instance = &topology->instances[i];
-        const struct topology_stage *asker = &topology->stages[instance->stage];
-        if (instance->process == topology->process &&
-            (stage == SIZE_MAX ? asker->kind->asks_control : asker->asks == stage))
-            askers++;
-    }
-    return askers;
-}
-
 static const struct topology_instance *instance_of(const struct reactor *reactor, size_t index)
 {
     const struct topology *topology = reactor->setup.topology;
@@ -125,18 +124,17 @@ static bool open_serve_ports(struct reactor *reactor, struct error *error)
         if (instance->serves == NULL)
             continue;
         struct port_shard *shards = shards_of(topology, instance->stage);
-        stage->serves =
-            port_serve_create(&reactor->sockets, &stage->owner, shards,
-                              topology->stages[instance->stage].instance_count, instance->number,
-                              count_askers(topology, instance->stage), error);
+        stage->serves = port_serve_create(&reactor->sockets, &stage->owner, shards,
+                                          topology->stages[instance->stage].instance_count,
+                                          instance->number, error);
         free(shards);
         if (stage->serves == NULL)
             return false;
     }
     struct port_shard *shards = control_shards(topology->reactor_count);
-    reactor->control.serves = port_serve_create(&reactor->sockets, &reactor->control.owner, shards,
-                                                topology->reactor_count, reactor->setup.number,
-                                                count_askers(topology, SIZE_MAX), error);
+    reactor->control.serves =
+        port_serve_create(&reactor->sockets, &reactor->control.owner, shards,
+                          topology->reactor_count, reactor->setup.number, error);
     free(shards);
     return reactor->control.serves != NULL;
 }
@@ -293,10 +291,21 @@ struct reactor *reactor_create(const struct reactor_setup *setup, struct error *
     return reactor;
 }
 
+/* Whether nothing is left to do until something happens: from here on, who sends something rings.
+ */
+static bool may_wait(struct reactor *reactor)
+{
+    if (reactor->has_work_left)
+        return false;
+    reactor_bell_await(reactor->setup.bell);
+    return !reactor_sockets_look(&reactor->sockets);
+}
+
 void reactor_run(struct reactor *reactor)
 {
     while (!reactor->is_stopping) {
-        uv_run(&reactor->loop, reactor->has_work_left ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+        uv_run(&reactor->loop, may_wait(reactor) ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+        reactor_bell_cease(reactor->setup.bell);
         reactor_turn(reactor);
     }
 }
@@ -313,6 +322,7 @@ void reactor_destroy(struct reactor **reactor_address)
     uv_close((uv_handle_t *)&reactor->on_drain, NULL);
     uv_close((uv_handle_t *)&reactor->on_stop, NULL);
     uv_close((uv_handle_t *)&reactor->on_reload, NULL);
+    uv_close((uv_handle_t *)&reactor->on_bell, NULL);
     uv_run(&reactor->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&reactor->loop) == 0);
 

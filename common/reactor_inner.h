@@ -31,6 +31,7 @@ struct reactor {
     uv_async_t on_drain;      /* rung from other threads */
     uv_async_t on_stop;       /* rung from other threads */
     uv_async_t on_reload;     /* rung from other threads */
+    uv_poll_t on_bell;        /* the setup's: rung by other reactors */
     struct key_list *allowed; /* who may ask; NULL: as at the start */
 
     bool has_work_left; /* the next turn does not wait */

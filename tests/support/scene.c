@@ -250,11 +250,16 @@ static void on_drained(void *scene)
 
 static bool create_reactors(struct scene *scene)
 {
+    scene->inboxes = reactor_inboxes_create();
     for (size_t i = 0; i < scene->topology.reactor_count; i++) {
+        if (!reactor_bell_open(&scene->bells[i], &scene->error))
+            return false;
         const struct reactor_setup setup = {.topology = &scene->topology,
                                             .number = i,
                                             .kind_of = kind_of,
                                             .context = scene->context,
+                                            .inboxes = scene->inboxes,
+                                            .bell = &scene->bells[i],
                                             .log = &scene->log,
                                             .on_drained = on_drained,
                                             .owner = scene};
@@ -284,6 +289,9 @@ bool scene_run(struct scene *scene)
         pthread_join(thread, NULL);
     for (size_t i = scene->topology.reactor_count; i-- > 0;)
         reactor_destroy(&scene->reactors[i]);
+    for (size_t i = 0; i < scene->topology.reactor_count; i++)
+        reactor_bell_close(&scene->bells[i]);
+    reactor_inboxes_destroy(&scene->inboxes);
     return true;
 }
 

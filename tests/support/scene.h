@@ -55,6 +55,8 @@ struct scene {
     struct topology_reactor placement[SCENE_REACTORS];
     size_t placed[SCENE_REACTORS][STAGES];
     struct reactor *reactors[SCENE_REACTORS];
+    struct reactor_bell bells[SCENE_REACTORS];
+    struct reactor_inboxes *inboxes;
     void *context; /* ZeroMQ's */
     struct error error;
 };
