@@ -17,6 +17,14 @@ static void on_wait(uv_prepare_t *before_wait)
     clock_mark_old(&reactor->clock);
 }
 
+static void end_turn(struct turn *turn)
+{
+    struct reactor *reactor = (struct reactor *)turn;
+    clock_mark_old(&reactor->clock);
+    reactor_turn(reactor);
+    clock_mark_old(&reactor->clock);
+}
+
 static void on_drain(uv_async_t *async)
 {
     struct reactor *reactor = async->data;
@@ -244,6 +252,7 @@ static bool create_stage(struct reactor *reactor, size_t index, struct error *er
         .serves = stage->serves,
         .loop = &reactor->loop,
         .clock = &reactor->clock,
+        .turn = &reactor->turn,
         .listener = -1,
         .log = reactor->setup.log,
     };
@@ -274,6 +283,7 @@ static bool create_stages(struct reactor *reactor, struct error *error)
 struct reactor *reactor_create(const struct reactor_setup *setup, struct error *error)
 {
     struct reactor *reactor = memory_alloc(1, sizeof *reactor);
+    reactor->turn.end = end_turn;
     reactor->setup = *setup;
     reactor->has_work_left = true;
     reactor->is_opening = true;

@@ -16,6 +16,7 @@ struct reactor_stage {
 };
 
 struct reactor {
+    struct turn turn; /* first: what the stages see of it */
     struct reactor_setup setup;
     char name[32]; /* "reactor.0" */
     struct reactor_stage *stages;
