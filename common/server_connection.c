@@ -38,7 +38,7 @@ void server_connection_untouch(struct server_connection *connection)
 
 /* All connections read into one place: what is not used up at once is copied. libuv would read it
  * as from a file, which takes the system longer than from a socket; so it is given no room, tells
- * on_read that it has none, and that finds here what was received: 2 % of the cost of a request. */
+ * on_read that it has none, and that finds here what was received: about 2 % of the cost. */
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     (void)suggested;
