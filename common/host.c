@@ -6,6 +6,7 @@
 #include "common/check.h"
 #include "common/host_guard.h"
 #include "common/host_links.h"
+#include "common/host_reload.h"
 #include "common/listener.h"
 #include "common/memory.h"
 #include "common/reactor.h"
@@ -43,7 +44,8 @@ struct host {
     struct listener *listeners; /* one for each stage, where it has `listen` */
     struct host_links links;
     struct host_guard *guard; /* NULL: no link of this process is encrypted at its end */
-    struct worker *workers;   /* one for each reactor */
+    struct host_reload *reload;
+    struct worker *workers; /* one for each reactor */
     struct reactor_inboxes *inboxes;
     size_t undrained;            /* reactors that have not finished their work yet */
     const struct error *failure; /* of a reactor that cannot serve; NULL: all can */
@@ -181,6 +183,7 @@ static void prepare_workers(struct host *host,
             .keys = host->links.has_keys ? &host->links.own : NULL,
             .ring_seed = host->links.has_seed ? host->links.seed : NULL,
             .listeners = host->listeners,
+            .reloads = host_reload_for_reactors(host->reload),
             .log = host->log,
             .on_drained = tell_drained,
             .on_failed = tell_failed,
@@ -221,22 +224,25 @@ static void on_signal(uv_signal_t *handle, int number)
     for (size_t i = 0; i < host->topology->reactor_count; i++)
         reactor_drain(host->workers[i].reactor);
     uv_timer_start(&host->patience, on_out_of_patience,
-                   (uint64_t)(host->topology->drain_timeout / MILLISECOND), 0);
+                   (uint64_t)(host_reload_topology(host->reload)->drain_timeout / MILLISECOND), 0);
 }
 
-/* Those who connect first: a key that was taken off must not come back after it was barred. */
-static void on_reload(uv_signal_t *handle, int number)
+static void on_hangup(uv_signal_t *handle, int number)
 {
     struct host *host = handle->data;
     (void)number;
-    host_guard_reload(host->guard);
-    for (size_t i = 0; i < host->topology->reactor_count; i++)
-        reactor_reload(host->workers[i].reactor);
+    host_reload_begin(host->reload);
 }
 
-static void open_loop(struct host *host)
+static void order_reactors(void *owner, const struct reactor_order *order)
 {
-    CHECK(uv_loop_init(&host->loop) == 0); /* nothing is open yet that could be too much */
+    struct host *host = owner;
+    for (size_t i = 0; i < host->topology->reactor_count; i++)
+        reactor_order(host->workers[i].reactor, order);
+}
+
+static void open_handles(struct host *host)
+{
     uv_signal_init(&host->loop, &host->on_term);
     uv_signal_init(&host->loop, &host->on_int);
     uv_signal_init(&host->loop, &host->on_hup);
@@ -254,6 +260,7 @@ static void close_loop(struct host *host)
     uv_close((uv_handle_t *)&host->on_int, NULL);
     uv_close((uv_handle_t *)&host->on_hup, NULL);
     uv_close((uv_handle_t *)&host->patience, NULL);
+    host_reload_close(host->reload);
     for (size_t i = 0; i < host->topology->reactor_count; i++)
         uv_close((uv_handle_t *)&host->workers[i].on_news, NULL);
     uv_run(&host->loop, UV_RUN_DEFAULT);
@@ -265,8 +272,7 @@ static void wait_for_end(struct host *host, const sigset_t *unblocked)
 {
     uv_signal_start(&host->on_term, on_signal, SIGTERM);
     uv_signal_start(&host->on_int, on_signal, SIGINT);
-    if (host->guard != NULL)
-        uv_signal_start(&host->on_hup, on_reload, SIGHUP);
+    uv_signal_start(&host->on_hup, on_hangup, SIGHUP);
     pthread_sigmask(SIG_SETMASK, unblocked, NULL);
     uv_run(&host->loop, UV_RUN_DEFAULT);
 }
@@ -312,6 +318,7 @@ static bool start_guard(struct host *host, struct error *error)
     if (host->links.needs_guard)
         host->guard =
             host_guard_start(topology->processes[topology->process].allow_file, host->log, error);
+    host_reload_set_guard(host->reload, host->guard);
     return host->guard != NULL || !host->links.needs_guard;
 }
 
@@ -334,34 +341,48 @@ static bool run(struct host *host, struct error *error)
     return is_up;
 }
 
-int host_run(const struct topology *topology,
-             const struct stage_kind *(*kind_of)(const struct kind_spec *spec), struct log *log,
-             struct error *error)
+static void prepare_reloads(struct host *host, const struct host_setup *setup)
 {
-    struct host host = {.topology = topology, .log = log};
+    const struct host_reload_setup reload = {
+        .topology = setup->topology,
+        .load = setup->load,
+        .owner = setup->owner,
+        .order = order_reactors,
+        .host = host,
+        .log = setup->log,
+    };
+    host->reload = host_reload_create(&reload, &host->loop);
+}
+
+int host_run(const struct host_setup *setup, struct error *error)
+{
+    struct host host = {.topology = setup->topology, .log = setup->log};
     signal(SIGPIPE, SIG_IGN);
     raise_file_limit();
     if (sodium_init() < 0) {
         error_set(error, "the system has no random numbers");
         return EXIT_FAILURE;
     }
-    if (!host_links_open(&host.links, topology, error) || !open_listeners(&host, error)) {
+    if (!host_links_open(&host.links, setup->topology, error) || !open_listeners(&host, error)) {
         host_links_close(&host.links);
         return EXIT_FAILURE;
     }
-    zsys_handler_set(NULL); /* czmq would take the signals */
-    prepare_workers(&host, kind_of);
-    open_loop(&host);
+    zsys_handler_set(NULL);               /* czmq would take the signals */
+    CHECK(uv_loop_init(&host.loop) == 0); /* nothing is open yet that could be too much */
+    prepare_reloads(&host, setup);
+    prepare_workers(&host, setup->kind_of);
+    open_handles(&host);
 
     const bool is_up = run(&host, error);
 
     close_loop(&host);
+    host_reload_destroy(&host.reload);
     free(host.workers);
     zsys_shutdown();
     host_links_close(&host.links);
     close_listeners(&host);
     if (is_up)
-        log_write(log, LOG_INFO, "host", "stopped",
+        log_write(setup->log, LOG_INFO, "host", "stopped",
                   LOG_TEXT("reason", host.undrained == 0 ? "drained" : "drain_timeout"));
     return is_up ? EXIT_SUCCESS : EXIT_FAILURE;
 }

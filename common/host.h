@@ -12,12 +12,20 @@
 #include "common/stage.h"
 #include "common/topology.h"
 
+struct host_setup {
+    const struct topology *topology;
+    const struct stage_kind *(*kind_of)(const struct kind_spec *spec); /* the hooks behind a spec */
+    /* Reads the topology anew, as it was read for the start, for a reload (host_reload.h); the
+     * host's to destroy. NULL on error. Called from main's thread. */
+    struct topology *(*load)(void *owner, struct error *error);
+    void *owner; /* of `load` */
+    struct log *log;
+};
+
 /* Runs the whole topology until SIGTERM or SIGINT, then drains and returns the exit code: 0 after a
  * drain (cut at drain_timeout or not), 1 with `error` set when it could not start. A second signal
- * ends the process at once. `kind_of` finds the hooks behind a spec. Called from main's thread,
- * which waits here; it may be called once in a process. */
-int host_run(const struct topology *topology,
-             const struct stage_kind *(*kind_of)(const struct kind_spec *spec), struct log *log,
-             struct error *error);
+ * ends the process at once; SIGHUP reloads. Called from main's thread, which waits here; it may be
+ * called once in a process. */
+int host_run(const struct host_setup *setup, struct error *error);
 
 #endif

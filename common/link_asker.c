@@ -296,10 +296,8 @@ int64_t link_asker_tick(struct link_asker *asker, int64_t now)
 static struct batch *flush(struct link_asker *asker, struct link_window *window, int64_t now)
 {
     struct batch *batch = link_window_flush(window, now);
-    if (batch) {
-        asker->counters.batches_sent++;
-        asker->counters.records_sent += batch->records;
-    }
+    if (batch)
+        link_count_sent(&asker->counters, batch->records);
     return batch;
 }
 
@@ -375,6 +373,11 @@ bool link_asker_is_open(const struct link_asker *asker)
 uint32_t link_asker_outstanding(const struct link_asker *asker)
 {
     return asker->slots.taken;
+}
+
+uint32_t link_asker_credit(const struct link_asker *asker)
+{
+    return asker->state == OPEN ? asker->credit : 0;
 }
 
 const struct link_counters *link_asker_counters(const struct link_asker *asker)

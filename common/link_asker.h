@@ -67,7 +67,8 @@ struct batch *link_asker_flush_lane(struct link_asker *asker, int64_t now);
 void link_asker_lose_lane(struct link_asker *asker, int64_t now);
 
 bool link_asker_is_open(const struct link_asker *asker);
-uint32_t link_asker_outstanding(const struct link_asker *asker);
+uint32_t link_asker_outstanding(const struct link_asker *asker); /* asks */
+uint32_t link_asker_credit(const struct link_asker *asker); /* how many may be; 0: no session */
 const struct link_counters *link_asker_counters(const struct link_asker *asker);
 
 #endif

@@ -364,8 +364,7 @@ struct batch *link_server_flush(struct link_server *server, int64_t now, uint64_
         struct batch *batch = link_window_flush(&peer->window, now);
         if (batch) {
             *peer_name = peer->name;
-            server->counters.batches_sent++;
-            server->counters.records_sent += batch->records;
+            link_count_sent(&server->counters, batch->records);
             return batch;
         }
         link_peers_take_first_ready(&server->peers);

@@ -334,14 +334,6 @@ int64_t port_ask_move(struct ask_port *port, int64_t now)
     return wake;
 }
 
-static size_t count_away(const struct asking *asking)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < asking->port.shards; i++)
-        count += !link_asker_is_open(asking->shards[i].link);
-    return count;
-}
-
 bool port_ask_is_away(const struct ask_port *port)
 {
     const struct asking *asking = (const struct asking *)port;
@@ -351,12 +343,24 @@ bool port_ask_is_away(const struct ask_port *port)
     return true;
 }
 
+static void measure_shard(const struct shard *shard, struct metrics *metrics)
+{
+    struct buffer labels = {0};
+    metrics_quote(&labels, "link", shard->name);
+    port_measure_link(metrics, labels.data, link_asker_counters(shard->link));
+    metrics_gauge(metrics, "weir_link_away", "Whether there is no session now.", labels.data,
+                  !link_asker_is_open(shard->link));
+    metrics_gauge(metrics, "weir_link_credit_used", "Asks outstanding.", labels.data,
+                  link_asker_outstanding(shard->link));
+    metrics_gauge(metrics, "weir_link_credit",
+                  "Asks that may be outstanding; 0 while there is no session.", labels.data,
+                  link_asker_credit(shard->link));
+    buffer_fini(&labels);
+}
+
 void port_ask_measure(const struct ask_port *port, struct metrics *metrics)
 {
     const struct asking *asking = (const struct asking *)port;
     for (size_t i = 0; i < port->shards; i++)
-        port_measure_link(metrics, asking->shards[i].name,
-                          link_asker_counters(asking->shards[i].link));
-    metrics_gauge(metrics, "weir_links_away", "Links on which there is no session now.", NULL,
-                  (int64_t)count_away(asking));
+        measure_shard(&asking->shards[i], metrics);
 }

@@ -156,5 +156,8 @@ int64_t port_serve_move(struct serve_port *port, int64_t now)
 void port_serve_measure(const struct serve_port *port, struct metrics *metrics)
 {
     const struct serving *serving = (const struct serving *)port;
-    port_measure_link(metrics, serving->address, link_server_counters(serving->link));
+    struct buffer labels = {0};
+    metrics_quote(&labels, "link", serving->address);
+    port_measure_link(metrics, labels.data, link_server_counters(serving->link));
+    buffer_fini(&labels);
 }

@@ -87,6 +87,8 @@ struct server_connection {
 
 struct server_counters {
     uint64_t connections_total, refused_clients, refused_waiting, late_answers;
+    uint64_t received, abandoned; /* requests */
+    struct histogram durations;   /* of those that were answered */
     uint64_t closed[SERVER_ENDS];
 };
 
@@ -134,6 +136,10 @@ static inline struct server *server_of(void *stage)
 bool server_listen_init(struct server *server, const struct stage_setup *setup,
                         struct error *error);
 void server_listen_close(struct server *server);
+
+/* Lowers max_clients to its part of the descriptors that the process may have; logs that unless it
+ * was `before` already. */
+void server_listen_clamp(struct server *server, const struct stage_setup *setup, size_t before);
 
 /* ---- server_connection.c ---- */
 

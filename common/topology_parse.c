@@ -300,11 +300,13 @@ static bool read_top_key(const struct reader *reader, const char *key, const yam
         return reader_read_placement(reader, key, value, place);
     if (strcmp(key, "drain_timeout") == 0)
         return reader_read_text(reader, value, place, NULL, key, &draft->drain_timeout);
+    if (strcmp(key, "log_level") == 0)
+        return reader_read_text(reader, value, place, NULL, key, &draft->log_level);
     if (strcmp(key, "hash_key_file") == 0)
         return reader_read_text(reader, value, place, NULL, key, &draft->hash_key_file);
     return draft_refuse(draft, place, NULL, key,
-                        "unknown key; here go stages, reactors or processes, drain_timeout and "
-                        "hash_key_file");
+                        "unknown key; here go stages, reactors or processes, drain_timeout, "
+                        "log_level and hash_key_file");
 }
 
 static bool read_root(const struct reader *reader)

@@ -114,4 +114,4 @@ clean:
 
 ## make help           this list
 help:
-	@sed -n 's/^## //p' mk/goals.mk
+	@sed -n 's/^## //p' mk/goals.mk mk/install.mk

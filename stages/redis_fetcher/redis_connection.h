@@ -44,6 +44,7 @@ struct redis_feed;
 struct redis_ask {
     struct wheel_timer timer; /* the stage's: when its asker stops to be interested */
     struct return_address from;
+    int64_t since;                       /* mono ns: it was asked for */
     struct redis_connection *connection; /* that was asked; NULL: none */
     uint64_t number;                     /* of its command among that connection's */
     uint64_t end;                        /* of its command among the bytes of that connection */
@@ -114,6 +115,9 @@ bool redis_connection_is_delayed(const struct redis_connection *connection);
  * better which one is behind the address. */
 void redis_connection_compare(struct redis_connection *connection,
                               const struct redis_connection *reached);
+
+/* Ends it, to be made anew, unless it is not there yet. */
+void redis_connection_renew(struct redis_connection *connection, const char *reason);
 
 /* How many commands are unanswered. */
 size_t redis_connection_load(const struct redis_connection *connection);

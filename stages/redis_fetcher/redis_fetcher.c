@@ -41,6 +41,7 @@ struct redis_fetcher {
     uint64_t moved;                /* GETs asked a second time */
     uint64_t timeouts;             /* GETs that Redis did not answer in time */
     size_t asks;                   /* that somebody waits for */
+    struct histogram durations;    /* of the asks that are over */
     struct wheel wheel;
     struct redis_large large;
     size_t connection_count;
@@ -60,6 +61,7 @@ static void finish(struct redis_fetcher *fetcher, struct redis_ask *ask,
     wheel_cancel(&fetcher->wheel, &ask->timer);
     fetcher->timeouts += answer->status == STATUS_TIMEOUT;
     fetcher->asks--;
+    histogram_add_time(&fetcher->durations, clock_read(fetcher->clock).mono - ask->since);
     port_answer(fetcher->serves, &ask->from, answer);
     free(ask);
 }
@@ -174,20 +176,48 @@ static void destroy(void **stage)
     free(fetcher);
 }
 
-/* The connection on which Redis announces changes. */
-static void watch(struct redis_fetcher *fetcher, const struct settings *given)
+static bool watches(const struct settings *given)
+{
+    return settings_text(given, "invalidation.mode") != NULL;
+}
+
+/* What the connections go by, but for what is never changed. */
+static void set_pace(struct redis_fetcher *fetcher, const struct settings *given)
 {
     int64_t staleness = settings_number(given, "max_staleness");
     int64_t silence = clock_earlier(staleness, MOST_SILENCE);
 
+    fetcher->setup.timeout = settings_number(given, "timeout");
+    fetcher->setup.asks_life = watches(given) || settings_number(given, "respect_ttl") != 0;
+    fetcher->control_setup.timeout =
+        fetcher->setup.timeout < silence ? silence : fetcher->setup.timeout;
+    fetcher->control_setup.ping = clock_earlier(staleness / 4, CONNECTION_PING);
+}
+
+/* The connection on which Redis announces changes. */
+static void watch(struct redis_fetcher *fetcher, const struct settings *given)
+{
     redis_feed_init(&fetcher->feed, fetcher->serves, settings_list(given, "invalidation.prefixes"));
     fetcher->control_setup = fetcher->setup;
     fetcher->control_setup.feed = &fetcher->feed;
     fetcher->control_setup.account = fetcher->feed_account;
-    fetcher->control_setup.ping = clock_earlier(staleness / 4, CONNECTION_PING);
-    if (fetcher->setup.timeout < silence)
-        fetcher->control_setup.timeout = silence;
+    set_pace(fetcher, given);
     fetcher->control = redis_connection_create(&fetcher->control_setup, fetcher->connection_count);
+}
+
+static void configure(void *stage, struct moment now, const struct stage_setup *setup)
+{
+    struct redis_fetcher *fetcher = stage;
+    const char *prefixes = settings_list(setup->settings, "invalidation.prefixes");
+    (void)now;
+
+    fetcher->account->most = (size_t)settings_number(setup->settings, "max_bytes");
+    set_pace(fetcher, setup->settings);
+    /* Redis is told of other prefixes by a new subscription. Until that is there, changes may be
+     * missed, and all who ask are told so. */
+    if (fetcher->control && !settings_lists_are_equal(fetcher->feed.prefixes, prefixes))
+        redis_connection_renew(fetcher->control, "other prefixes are to be announced");
+    fetcher->feed.prefixes = prefixes;
 }
 
 static void *create(const struct stage_setup *setup, struct error *error)
@@ -195,7 +225,6 @@ static void *create(const struct stage_setup *setup, struct error *error)
     struct redis_fetcher *fetcher = memory_alloc(1, sizeof(*fetcher));
     void *stage = fetcher;
     size_t count = (size_t)settings_number(setup->settings, "connections");
-    bool watches = settings_text(setup->settings, "invalidation.mode") != NULL;
 
     CHECK(setup->loop);
     fetcher->account = value_account_create((size_t)settings_number(setup->settings, "max_bytes"));
@@ -208,10 +237,8 @@ static void *create(const struct stage_setup *setup, struct error *error)
     fetcher->clock = setup->clock;
     fetcher->setup = (struct redis_connection_setup){
         .url = &fetcher->url,
-        .timeout = settings_number(setup->settings, "timeout"),
         .ping = CONNECTION_PING,
-        .asks_life = watches || settings_number(setup->settings, "respect_ttl") != 0,
-        .compares = watches,
+        .compares = watches(setup->settings),
         .account = fetcher->account,
         .loop = setup->loop,
         .clock = setup->clock,
@@ -221,6 +248,7 @@ static void *create(const struct stage_setup *setup, struct error *error)
         .hooks = &connection_hooks,
         .owner = fetcher,
     };
+    set_pace(fetcher, setup->settings);
     wheel_init(&fetcher->wheel, clock_read(setup->clock).mono);
     redis_large_init(&fetcher->large);
     while (fetcher->connection_count < count) {
@@ -228,7 +256,7 @@ static void *create(const struct stage_setup *setup, struct error *error)
             redis_connection_create(&fetcher->setup, fetcher->connection_count);
         fetcher->connection_count++;
     }
-    if (watches)
+    if (watches(setup->settings))
         watch(fetcher, setup->settings);
     return fetcher;
 }
@@ -259,6 +287,7 @@ static void on_ask(void *stage, struct moment now, const struct return_address *
     else if (connection) {
         ask = memory_alloc(1, sizeof(*ask) + key.size);
         ask->from = *from;
+        ask->since = now.mono;
         ask->key_size = key.size;
         if (key.size > 0)
             memcpy(ask->key, key.data, key.size);
@@ -309,23 +338,6 @@ static size_t count_up(const struct redis_fetcher *fetcher)
     return count;
 }
 
-static void measure_feed(const struct redis_fetcher *fetcher, int64_t now, struct metrics *metrics)
-{
-    const struct redis_feed *feed = &fetcher->feed;
-
-    metrics_counter(metrics, "weir_redis_invalidations_total",
-                    "Changes that Redis announced: keys, and all keys at once.", NULL,
-                    feed->invalidations);
-    metrics_counter(metrics, "weir_redis_epochs_total",
-                    "Times that changes may have been missed, the first connection among them.",
-                    NULL, feed->losses);
-    metrics_gauge(metrics, "weir_redis_control_up", "Whether Redis announces changes.", NULL,
-                  redis_connection_is_up(fetcher->control));
-    metrics_gauge(metrics, "weir_redis_proof_age_milliseconds",
-                  "Since when changes may have been missed; -1: nothing is known.", NULL,
-                  feed->proven == NEVER ? -1 : (now - feed->proven) / MILLISECOND);
-}
-
 static void measure(void *stage, struct moment now, struct metrics *metrics)
 {
     struct redis_fetcher *fetcher = stage;
@@ -341,21 +353,23 @@ static void measure(void *stage, struct moment now, struct metrics *metrics)
                     NULL, counters->errors);
     metrics_counter(metrics, "weir_redis_late_replies_total",
                     "Replies of Redis that nobody waited for any more.", NULL, counters->late);
-    metrics_counter(metrics, "weir_redis_refused_total",
-                    "GETs refused as busy, because there was no room for the value.", NULL,
+    metrics_counter(metrics, "weir_redis_refused_total", "GETs without room for the value.", NULL,
                     counters->refused);
-    metrics_counter(metrics, "weir_redis_reconnects_total",
-                    "Times that a connection to Redis was lost or could not be made.", NULL,
+    metrics_counter(metrics, "weir_redis_reconnects_total", "Connections lost or not made.", NULL,
                     counters->reconnects);
     metrics_gauge(metrics, "weir_redis_connections_up", "Connections on which Redis answers.", NULL,
                   (int64_t)count_up(fetcher));
-    metrics_gauge(metrics, "weir_redis_value_bytes",
-                  "Memory of large values on their way, those kept by a cache excluded.", NULL,
+    metrics_gauge(metrics, "weir_redis_connections", "Connections that there should be.", NULL,
+                  (int64_t)fetcher->connection_count);
+    metrics_gauge(metrics, "weir_redis_value_bytes", "Large values on their way.", NULL,
                   (int64_t)atomic_load(&fetcher->account->bytes));
     metrics_gauge(metrics, "weir_redis_in_flight", "GETs that wait for Redis.", NULL,
                   (int64_t)fetcher->asks);
+    metrics_times(metrics, "weir_redis_fetch_duration_seconds", "From asking to the answer.", NULL,
+                  &fetcher->durations);
     if (fetcher->control)
-        measure_feed(fetcher, now.mono, metrics);
+        redis_feed_measure(&fetcher->feed, redis_connection_is_up(fetcher->control), now.mono,
+                           metrics);
 }
 
 static const char *unready(void *stage, struct moment now)
@@ -375,6 +389,7 @@ static bool is_drained(void *stage)
 const struct stage_kind redis_fetcher_kind = {
     .spec = {.name = "redis-fetcher", .settings = redis_settings, .serves = true},
     .create = create,
+    .configure = configure,
     .is_settled = is_settled,
     .on_ask = on_ask,
     .on_turn = on_turn,

@@ -37,6 +37,17 @@ static void reply_protocol_error(struct resp_call *call, size_t input_size)
     resp_call_error(call, "ERR %s", call->frontend->parser.error);
 }
 
+/* One that was not asked for. */
+static void count_reply(struct resp_frontend *frontend, struct bytes reply)
+{
+    unsigned outcome = STATUS_VALUE;
+    if (reply.size == 0)
+        outcome = RESP_SILENT;
+    else if (reply.data[0] == '-')
+        outcome = RESP_REJECTED;
+    frontend->counters.outcomes[outcome]++;
+}
+
 static enum server_take take(void *owner, void *session_memory, struct bytes input,
                              struct server_taken *taken, struct buffer *reply)
 {
@@ -63,8 +74,11 @@ static enum server_take take(void *owner, void *session_memory, struct bytes inp
         reply_protocol_error(&call, input.size);
     else if (call.count > 0)
         outcome = resp_command_run(&call);
-    if (outcome == SERVER_REPLY && resp_session_is_muted(session))
-        reply->size = 0; /* what is not answered is still done */
+    if (outcome == SERVER_REPLY) {
+        if (resp_session_is_muted(session))
+            reply->size = 0; /* what is not answered is still done */
+        count_reply(frontend, buffer_bytes(reply));
+    }
     resp_session_end_command(session);
     return outcome;
 }
@@ -85,9 +99,9 @@ static void respond(void *owner, void *session, uint32_t form, struct bytes note
 /* Redis, too, closes without a word where a command does not arrive. */
 static void refuse(void *owner, enum server_refusal refusal, struct buffer *out)
 {
-    (void)owner;
     if (refusal == SERVER_TOO_MANY)
         resp_reply_error(out, bytes_of_text("ERR max number of clients reached"));
+    count_reply(owner, buffer_bytes(out));
 }
 
 static const struct server_protocol protocol = {
@@ -158,6 +172,12 @@ static char *database_of(const struct settings *origin)
     return database;
 }
 
+/* Each request in progress has one at most; those that were given up may have as many. */
+static size_t most_gathers(const struct server_limits *limits)
+{
+    return 2 * limits->max_parallel;
+}
+
 static void *create(const struct stage_setup *setup, struct error *error)
 {
     struct resp_frontend *frontend = memory_alloc(1, sizeof(*frontend));
@@ -169,14 +189,22 @@ static void *create(const struct stage_setup *setup, struct error *error)
     frontend->address = setup->address;
     frontend->started = clock_read(setup->clock).mono;
     frontend->database = database_of(setup->origin);
-    /* Each request in progress has one at most; those that were given up may have as many. */
     frontend->gathers = (struct gathers){
-        .on_done = on_gathered, .owner = frontend, .most = 2 * frontend->limits.max_parallel};
+        .on_done = on_gathered, .owner = frontend, .most = most_gathers(&frontend->limits)};
     if ((sodium_init() < 0 && !error_set(error, "libsodium does not start")) ||
         !read_password(frontend, setup->settings, error) ||
         !(frontend->server = server_create(setup, &frontend->limits, &protocol, frontend, error)))
         destroy(&stage);
     return stage;
+}
+
+static void configure(void *stage, struct moment now, const struct stage_setup *setup)
+{
+    struct resp_frontend *frontend = stage;
+    (void)now;
+    frontend->limits = server_limits_of(setup->settings);
+    frontend->gathers.most = most_gathers(&frontend->limits);
+    server_configure(frontend->server, setup, &frontend->limits);
 }
 
 static void on_answer(void *stage, struct moment now, uint64_t token, const struct answer *answer)
@@ -187,6 +215,20 @@ static void on_answer(void *stage, struct moment now, uint64_t token, const stru
     else
         server_answer(frontend->server, token, answer);
 }
+
+static const char *const outcome_labels[RESP_OUTCOMES] = {
+    [STATUS_VALUE] = "status=\"ok\"",
+    [STATUS_NONE] = "status=\"none\"",
+    [STATUS_WRONG_TYPE] = "status=\"wrong_type\"",
+    [STATUS_ORIGIN_ERROR] = "status=\"origin_error\"",
+    [STATUS_ORIGIN_BROKEN] = "status=\"origin_broken\"",
+    [STATUS_AWAY] = "status=\"away\"",
+    [STATUS_BUSY] = "status=\"busy\"",
+    [STATUS_WAITED_TOO_LONG] = "status=\"waited_too_long\"",
+    [STATUS_TIMEOUT] = "status=\"timeout\"",
+    [RESP_REJECTED] = "status=\"rejected\"",
+    [RESP_SILENT] = "status=\"silent\"",
+};
 
 static void measure(void *stage, struct moment now, struct metrics *metrics)
 {
@@ -201,8 +243,9 @@ static void measure(void *stage, struct moment now, struct metrics *metrics)
     }
     metrics_counter(metrics, "weir_resp_refused_commands_total",
                     "Commands that weir does not serve.", NULL, frontend->counters.refused);
-    metrics_counter(metrics, "weir_resp_errors_total", "Replies that were errors.", NULL,
-                    frontend->counters.errors);
+    for (size_t i = 0; i < RESP_OUTCOMES; i++)
+        metrics_counter(metrics, "weir_resp_requests_total", "Commands answered.",
+                        outcome_labels[i], frontend->counters.outcomes[i]);
     server_measure(frontend->server, metrics);
 }
 
@@ -224,6 +267,7 @@ const struct stage_kind resp_frontend_kind = {
             .listens = true,
         },
     .create = create,
+    .configure = configure,
     .on_open = server_on_open,
     .on_answer = on_answer,
     .on_turn = server_on_turn,

@@ -174,5 +174,6 @@ row_longest_turn() {
 
 longest_turn() {
     curl -s "http://127.0.0.1:${port[weir.admin]}/metrics" |
-        sed -n 's/^weir_reactor_longest_turn_microseconds{.*} //p' | sort -n | tail -n 1
+        sed -n 's/^weir_reactor_longest_turn_seconds{.*} //p' | sort -n |
+        awk 'END { printf "%d\n", 1e6 * $1 }'
 }

@@ -92,6 +92,14 @@ static const struct stage_kind *kind_of(const struct kind_spec *spec)
 
 /* ---- the host ---- */
 
+/* What a reload finds: a file that has gone. */
+static struct topology *load_nothing(void *owner, struct error *error)
+{
+    (void)owner;
+    error_set(error, "there is no file");
+    return NULL;
+}
+
 static _Noreturn void be_host(int descriptor, enum habit habit, int64_t drain_timeout)
 {
     struct setting_value value = {.number = habit};
@@ -116,7 +124,9 @@ static _Noreturn void be_host(int descriptor, enum habit habit, int64_t drain_ti
     struct log log;
     struct error error = {0};
     log_init(&log, descriptor, LOG_INFO, false);
-    const int code = host_run(&topology, kind_of, &log, &error);
+    const struct host_setup setup = {
+        .topology = &topology, .kind_of = kind_of, .load = load_nothing, .log = &log};
+    const int code = host_run(&setup, &error);
     dprintf(descriptor, "error: %s\n", error.text);
     exit(code);
 }
@@ -260,6 +270,25 @@ static void test_a_stage_that_cannot_open_ends_the_start(void **state)
     assert_null(strstr(process.log, "stopped"));
 }
 
+static void test_a_reload_that_cannot_be_read_changes_nothing(void **state)
+{
+    (void)state;
+    struct host_process process;
+    start(&process, WELL_BEHAVED, 3600 * SECOND);
+    await(&process, "started");
+    for (int i = 0; i < 3; i++) {
+        process.size = 0;
+        process.log[0] = '\0';
+        kill(process.pid, SIGHUP);
+        await(&process, "reload-refused reason=\"there is no file\"");
+    }
+    kill(process.pid, SIGTERM);
+    const int status = finish(&process);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_non_null(strstr(process.log, "host stopped reason=drained"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_a_second_signal_ends_at_once),
         cmocka_unit_test(test_a_stage_that_cannot_be_created_ends_the_start),
         cmocka_unit_test(test_a_stage_that_cannot_open_ends_the_start),
+        cmocka_unit_test(test_a_reload_that_cannot_be_read_changes_nothing),
     };
     return cmocka_run_group_tests_name("host", tests, NULL, NULL);
 }

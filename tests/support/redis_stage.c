@@ -297,19 +297,24 @@ bool redis_stage_is_drained(struct redis_stage *stage)
     return redis_fetcher_kind.is_drained(stage->stage);
 }
 
-int64_t redis_stage_metric(struct redis_stage *stage, const char *name)
+double redis_stage_seconds(struct redis_stage *stage, const char *name)
 {
     struct metrics metrics = {.stage = "redis"};
-    int64_t value = -1;
+    double value = -1;
     char *line;
 
     redis_fetcher_kind.measure(stage->stage, stage->clock.now, &metrics);
     buffer_append(&metrics.text, "", 1);
     line = strstr(metrics.text.data, name);
     if (line && (line = strstr(line, "\"\t")) != NULL) /* the end of the labels */
-        value = atoll(line + 2);
+        value = strtod(line + 2, NULL);
     buffer_fini(&metrics.text);
     return value;
+}
+
+int64_t redis_stage_metric(struct redis_stage *stage, const char *name)
+{
+    return (int64_t)redis_stage_seconds(stage, name);
 }
 
 const char *redis_stage_log(struct redis_stage *stage)

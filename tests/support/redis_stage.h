@@ -75,6 +75,7 @@ bool redis_stage_is_settled(struct redis_stage *stage);
 const char *redis_stage_unready(struct redis_stage *stage);
 bool redis_stage_is_drained(struct redis_stage *stage);
 int64_t redis_stage_metric(struct redis_stage *stage, const char *name);
+double redis_stage_seconds(struct redis_stage *stage, const char *name);
 
 /* What the stage has logged, at any level. */
 const char *redis_stage_log(struct redis_stage *stage);

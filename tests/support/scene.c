@@ -224,6 +224,8 @@ struct scene *scene_create(size_t reactors)
                                         .stage_count = STAGES,
                                         .instances = scene->instances,
                                         .instance_count = STAGES,
+                                        .processes = scene->processes,
+                                        .process_count = 2,
                                         .reactors = scene->placement,
                                         .reactor_count = reactors};
     scene->fakes[RELAY].script =

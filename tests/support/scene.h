@@ -50,6 +50,7 @@ struct scene {
     atomic_bool has_ended; /* scripts rest */
     struct log log;
     struct topology topology;
+    struct topology_process processes[2]; /* the one to run, and another */
     struct topology_stage stages[STAGES];
     struct topology_instance instances[STAGES];
     struct setting_value values[STAGES];
