@@ -51,10 +51,10 @@ void port_ask_measure(const struct ask_port *port, struct metrics *metrics);
 /* ---- serving: the links of all who ask ---- */
 
 /* `shards` are all that serve beside it, in the order in which their askers know them, and `own` is
- * the index of this one; `askers` is how many sockets of this process will ask it. */
+ * the index of this one. */
 struct serve_port *port_serve_create(struct reactor_sockets *sockets, struct port_owner *owner,
                                      const struct port_shard *shards, size_t count, size_t own,
-                                     size_t askers, struct error *error);
+                                     struct error *error);
 void port_serve_destroy(struct serve_port **port);
 
 /* From now on sessions are granted. */

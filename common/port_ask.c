@@ -164,7 +164,7 @@ static struct reactor_socket *open_socket(struct reactor_rest *rest, const struc
         .keys = shard->server_key ? rest->sockets->keys : NULL,
         .server_key = shard->server_key,
     };
-    return reactor_socket_open(rest, &setup, 1, error);
+    return reactor_socket_open(rest, &setup, error);
 }
 
 static bool open_shard(struct asking *asking, struct shard *shard, struct reactor_sockets *sockets,

@@ -56,7 +56,7 @@ static void on_event(void *owner, uint64_t peer, enum link_event event, uint64_t
 
 struct serve_port *port_serve_create(struct reactor_sockets *sockets, struct port_owner *owner,
                                      const struct port_shard *shards, size_t count, size_t own,
-                                     size_t askers, struct error *error)
+                                     struct error *error)
 {
     const struct transport_setup setup = {
         .side = TRANSPORT_SERVES,
@@ -65,7 +65,7 @@ struct serve_port *port_serve_create(struct reactor_sockets *sockets, struct por
     };
     struct serving *serving = memory_alloc(1, sizeof *serving);
     serving->rest = (struct reactor_rest){.sockets = sockets};
-    serving->socket = reactor_socket_open(&serving->rest, &setup, askers, error);
+    serving->socket = reactor_socket_open(&serving->rest, &setup, error);
     if (serving->socket == NULL) {
         free(serving);
         return NULL;

@@ -98,6 +98,7 @@ static void set_timer(struct reactor *reactor, int64_t now, int64_t wake)
 void reactor_turn(struct reactor *reactor)
 {
     const struct moment now = clock_read(&reactor->clock);
+    reactor_sockets_look(&reactor->sockets);
     int64_t ports_wake = move_messages(reactor, now);
     for (int round = 1; round < ROUNDS_PER_TURN && reactor->sockets.has_work; round++)
         ports_wake = move_messages(reactor, now);

@@ -146,7 +146,7 @@ static void create_stage(struct process *process, size_t i)
                                               .log = &world_of(process)->log}};
     if (plan->serves)
         stage->serves =
-            port_serve_create(&process->host.sockets, &stage->owner, plan->serves, 1, 0, 1, &error);
+            port_serve_create(&process->host.sockets, &stage->owner, plan->serves, 1, 0, &error);
     if (plan->ask_count > 0)
         stage->asks = port_ask_create(&process->host.sockets, &stage->owner, plan->asks,
                                       plan->ask_count, &error);
