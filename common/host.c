@@ -33,8 +33,9 @@ struct worker {
     struct reactor_setup setup;
     struct error error;      /* why there is no reactor, or why it cannot serve */
     struct reactor *reactor; /* created and destroyed in its own thread */
-    zactor_t *actor;         /* NULL: not started */
-    uv_async_t on_news;      /* it is drained, or has failed: rung by it, heard by main */
+    struct reactor_bell bell;
+    zactor_t *actor;    /* NULL: not started */
+    uv_async_t on_news; /* it is drained, or has failed: rung by it, heard by main */
 };
 
 struct host {
@@ -44,7 +45,8 @@ struct host {
     struct host_links links;
     struct host_guard *guard; /* NULL: no link of this process is encrypted at its end */
     struct host_reload *reload;
-    struct worker *workers;      /* one for each reactor */
+    struct worker *workers; /* one for each reactor */
+    struct reactor_inboxes *inboxes;
     size_t undrained;            /* reactors that have not finished their work yet */
     const struct error *failure; /* of a reactor that cannot serve; NULL: all can */
     uv_loop_t loop;              /* main's */
@@ -128,6 +130,9 @@ static bool start_workers(struct host *host, struct error *error)
 {
     for (size_t i = 0; i < host->topology->reactor_count; i++) {
         struct worker *worker = &host->workers[i];
+        if (!reactor_bell_open(&worker->bell, error))
+            return false;
+        worker->setup.bell = &worker->bell;
         worker->actor = zactor_new(run_worker, worker);
         if (worker->actor == NULL)
             return error_set(error, "cannot start a thread");
@@ -138,6 +143,7 @@ static bool start_workers(struct host *host, struct error *error)
     return true;
 }
 
+/* Until the last has ended, it may ring for those that have. */
 static void stop_workers(struct host *host)
 {
     for (size_t i = host->topology->reactor_count; i-- > 0;) {
@@ -149,6 +155,10 @@ static void stop_workers(struct host *host)
         zactor_destroy(&worker->actor);
         handover_take(worker);
     }
+    for (size_t i = 0; i < host->topology->reactor_count; i++)
+        if (host->workers[i].setup.bell != NULL)
+            reactor_bell_close(&host->workers[i].bell);
+    reactor_inboxes_destroy(&host->inboxes);
 }
 
 static void prepare_workers(struct host *host,
@@ -159,6 +169,7 @@ static void prepare_workers(struct host *host,
         zsys_set_io_threads(2); /* one for what is small, one for what is huge */
     context = zsys_init();
     host->workers = memory_alloc(host->topology->reactor_count, sizeof *host->workers);
+    host->inboxes = reactor_inboxes_create();
     host->undrained = host->topology->reactor_count;
     for (size_t i = 0; i < host->topology->reactor_count; i++) {
         struct worker *worker = &host->workers[i];
@@ -168,6 +179,7 @@ static void prepare_workers(struct host *host,
             .number = i,
             .kind_of = kind_of,
             .context = context,
+            .inboxes = host->inboxes,
             .keys = host->links.has_keys ? &host->links.own : NULL,
             .ring_seed = host->links.has_seed ? host->links.seed : NULL,
             .listeners = host->listeners,

@@ -44,7 +44,7 @@ void link_asker_receive(struct link_asker *asker, int64_t now, struct bytes firs
 
 /* Time passes: opens sessions, notices silence. Returns when to call next (mono ns). Called in
  * every turn, after what has arrived and before the flush. */
-int64_t link_asker_tick(struct link_asker *asker, int64_t now);
+int64_t link_asker_tick(struct link_asker *asker, struct moment now);
 
 /* The next sealed batch to send, or NULL. The caller sends it and then calls batch_clear on it;
  * where it cannot be sent, link_asker_lose. Called until NULL. The batch is the asker's: the

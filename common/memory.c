@@ -2,7 +2,6 @@
 
 #include "common/check.h"
 
-#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,28 +31,4 @@ void *memory_resize(void *memory, size_t count, size_t size)
 char *memory_copy_text(const char *text)
 {
     return never_null(strdup(text));
-}
-
-struct release {
-    void (*call)(void *memory);
-    void *memory;
-};
-
-static void *run_release(void *argument)
-{
-    const struct release release = *(struct release *)argument;
-    free(argument);
-    release.call(release.memory);
-    return NULL;
-}
-
-void memory_free_aside(void (*call)(void *memory), void *memory)
-{
-    struct release *release = memory_alloc(1, sizeof *release);
-    *release = (struct release){call, memory};
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, run_release, release) == 0)
-        pthread_detach(thread);
-    else
-        run_release(release);
 }

@@ -21,8 +21,4 @@ void *memory_resize(void *memory, size_t count, size_t size);
 /* A copy of `text`, ended by a zero byte. */
 char *memory_copy_text(const char *text);
 
-/* Calls `release` for `memory` in a thread of its own, or at once where the system has no thread.
- * For memory so large that the system takes milliseconds to take it back. */
-void memory_free_aside(void (*release)(void *memory), void *memory);
-
 #endif

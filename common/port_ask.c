@@ -24,7 +24,7 @@ struct shard {
     int64_t tried_at, lane_tried_at; /* mono ns: last seen connected, or connected anew */
     struct again again;
     struct reactor_rest rest;
-    int64_t proven;    /* mono ns: the shard's proof since its last LOST, or NO_PROOF */
+    int64_t proven;    /* boot ns: the shard's proof since its last LOST, or NO_PROOF */
     int64_t logged_at; /* mono ns: see port_log_event */
 };
 #define NO_PROOF INT64_MIN
@@ -34,7 +34,7 @@ struct asking {
     struct port_owner *owner;
     struct ring *ring;
     struct shard *shards; /* port.shards of them */
-    int64_t proven;       /* mono ns: of all shards, as the stage was told since the last LOST */
+    int64_t proven;       /* boot ns: of all shards, as the stage was told since the last LOST */
 };
 
 /* ---- what the stage calls ---- */
@@ -164,7 +164,7 @@ static struct reactor_socket *open_socket(struct reactor_rest *rest, const struc
         .keys = shard->server_key ? rest->sockets->keys : NULL,
         .server_key = shard->server_key,
     };
-    return reactor_socket_open(rest, &setup, 1, error);
+    return reactor_socket_open(rest, &setup, error);
 }
 
 static bool open_shard(struct asking *asking, struct shard *shard, struct reactor_sockets *sockets,
@@ -303,31 +303,31 @@ static void ask_again(struct shard *shard, int64_t now, int64_t *wake)
     *wake = clock_earlier(*wake, shard->again.give_up_at);
 }
 
-static void move_shard(struct shard *shard, int64_t now)
+static void move_shard(struct shard *shard, struct moment now)
 {
-    take_message(shard, shard->socket, now);
+    take_message(shard, shard->socket, now.mono);
     if (shard->is_remote) {
-        take_message(shard, shard->lane, now);
-        follow_connections(shard, now);
+        take_message(shard, shard->lane, now.mono);
+        follow_connections(shard, now.mono);
     }
     shard->rest.until = link_asker_tick(shard->link, now);
     if (shard->is_remote) {
-        ask_again(shard, now, &shard->rest.until);
-        send_batches(shard, shard->lane, now);
+        ask_again(shard, now.mono, &shard->rest.until);
+        send_batches(shard, shard->lane, now.mono);
     }
-    send_batches(shard, shard->socket, now);
+    send_batches(shard, shard->socket, now.mono);
     reactor_rest_begin(&shard->rest,
                        reactor_socket_has_input(shard->socket) ||
                            (shard->is_remote && reactor_socket_has_input(shard->lane)));
 }
 
-int64_t port_ask_move(struct ask_port *port, int64_t now)
+int64_t port_ask_move(struct ask_port *port, struct moment now)
 {
     struct asking *asking = (struct asking *)port;
     int64_t wake = NEVER;
     for (size_t i = 0; i < port->shards; i++) {
         struct shard *shard = &asking->shards[i];
-        if (!reactor_rest_holds(&shard->rest, now))
+        if (!reactor_rest_holds(&shard->rest, now.mono))
             move_shard(shard, now);
         wake = clock_earlier(wake, shard->rest.until);
     }

@@ -29,6 +29,7 @@ struct server *server_create(const struct stage_setup *setup, const struct serve
     server->address = setup->address;
     server->loop = setup->loop;
     server->clock = setup->clock;
+    server->turn = setup->turn;
     server->log = setup->log;
     server->asks = setup->asks;
     server->limits = *limits;
@@ -55,6 +56,7 @@ void server_configure(struct server *server, const struct stage_setup *setup,
 int64_t server_on_turn(void *stage, struct moment now)
 {
     struct server *server = server_of(stage);
+    server->reads = 0;
     server_exchange_expire_all(server, now.mono);
     server_connection_expire_all(server, now.mono);
     server_exchange_admit(server, now.mono);

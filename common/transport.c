@@ -19,8 +19,6 @@
 #define LOCAL_NAME     1
 #define NO_PEER        UINT64_MAX
 
-#define FREE_ASIDE (16 << 20) /* bytes: a frame from here on is freed in a thread of its own */
-
 struct transport {
     void *socket;
     enum transport_side side;
@@ -233,21 +231,11 @@ struct frame {
     zmq_msg_t message;
 };
 
-static void free_frame(void *memory)
-{
-    struct frame *frame = memory;
-    zmq_msg_close(&frame->message);
-    free(frame);
-}
-
-/* To take back the 64 MiB of such a frame keeps the system busy for 10 ms and more: it was the
- * longest turn of its reactor, 15 ms of CPU, where now that is 4 (docs/measurements.md). */
 static void on_frame_unused(struct value *value)
 {
-    if (value->bytes.size >= FREE_ASIDE)
-        memory_free_aside(free_frame, value);
-    else
-        free_frame(value);
+    struct frame *frame = (struct frame *)value;
+    zmq_msg_close(&frame->message);
+    free(frame);
 }
 
 static bool receive_frame(struct transport *transport, zmq_msg_t *frame)

@@ -383,7 +383,7 @@ static void measure(void *stage, struct moment now, struct metrics *metrics)
     metrics_times(metrics, "weir_redis_fetch_duration_seconds", "From asking to the answer.", NULL,
                   &fetcher->durations);
     if (fetcher->control)
-        redis_feed_measure(&fetcher->feed, redis_connection_is_up(fetcher->control), now.mono,
+        redis_feed_measure(&fetcher->feed, redis_connection_is_up(fetcher->control), now.boot,
                            metrics);
 }
 

@@ -40,7 +40,7 @@ static void strike_process(struct scenario *s, uint64_t index)
         process_kill(process);
         world_plan(&s->world, in(s, 1, 1000), start_again, s, index);
     } else if (process->is_running && !process->is_stopped) {
-        process_stop(process);
+        process_stop(process, world_chance(&s->world, 50));
         world_plan(&s->world, in(s, 1, 2000), go_on, s, index);
     }
 }

@@ -34,6 +34,9 @@ struct redis_stage_options {
 
 struct redis_stage *redis_stage_create(const struct redis_stage_options *options);
 
+/* Other settings, all of them, from now on. */
+void redis_stage_configure(struct redis_stage *stage, const struct redis_stage_options *options);
+
 /* Why no stage can be created with these options. */
 struct error redis_stage_refusal(const struct redis_stage_options *options);
 

@@ -56,6 +56,9 @@ static void expect_setting(const struct blob *document, const struct kind_spec *
             fail_msg("the default of %s of %s is %s, and not as in: %s", setting->name, kind->name,
                      setting->preset, blob_text(&row));
     }
+    if ((strstr(blob_text(&row), "| live |") != NULL) != setting->is_live)
+        fail_msg("whether %s of %s is live, the code knows better than: %s", setting->name,
+                 kind->name, blob_text(&row));
     blob_fini(&row);
 }
 
