@@ -21,7 +21,7 @@
     "         negative_expiry: 1h}\n"                                                              \
     "  far: {kind: cache, serves: " far ", asks: redis, expiry: 1h, negative_expiry: 1h}\n"        \
     "  redis: {kind: redis-fetcher, serves: inproc://redis, timeout: 20s}\n"                       \
-    "  admin: {kind: admin, listen: 127.0.0.1:0" admin "}\n"
+    "  admin-edge: {kind: admin, listen: 127.0.0.1:0" admin "}\n"
 
 /* The file's place is put in for %s. */
 #define WITH_TOKEN ", asks: near, token_file: \"%s\""
@@ -31,7 +31,7 @@ static const char closed[] = STAGES("inproc://far", "");
 static const char split[] = "# processes: edge store\n" STAGES(
     "tcp://127.0.0.1:@PORT.far@",
     WITH_TOKEN) "processes:\n"
-                "  edge: {reactors: [[http, resp, near.0], [near.1, admin]]}\n"
+                "  edge: {reactors: [[http, resp, near.0], [near.1, admin-edge]]}\n"
                 "  store: {reactors: [[far], [redis]]}\n";
 
 struct stand {
