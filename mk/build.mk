@@ -32,6 +32,7 @@ freshes  := $(sort $(wildcard tests/freshness/*_test.c))
 fuzzers  := $(if $(filter tsan,$(VARIANT)),,$(wildcard tests/fuzz/*_fuzz.c))
 benches  := $(wildcard tests/bench/*.c)
 simulate := $(wildcard tests/simulate/*.c)
+pages    := $(wildcard stages/admin/page/*)
 
 LIB      := $(B)/libweir.a
 LIBTEST  := $(B)/libsupport.a
@@ -44,7 +45,8 @@ FUZZERS  := $(fuzzers:tests/fuzz/%_fuzz.c=$(B)/fuzz/%)
 BENCHES  := $(benches:tests/bench/%.c=$(B)/%)
 SIMULATE := $(if $(filter tsan,$(VARIANT)),,$(B)/simulate)
 
-LIB_OBJECTS := $(filter-out $(B)/stages/weir.o,$(sources:%.c=$(B)/%.o)) $(B)/default_topology.o
+LIB_OBJECTS := $(filter-out $(B)/stages/weir.o,$(sources:%.c=$(B)/%.o)) $(B)/default_topology.o \
+               $(addprefix $(B)/,$(addsuffix .o,$(pages)))
 
 # ---- compiling ----
 
@@ -63,7 +65,11 @@ $(B)/default_topology.c: topology.yml scripts/embed
 	@mkdir -p $(@D)
 	$(Q)scripts/embed default_topology $< > $@
 
-$(B)/default_topology.o: $(B)/default_topology.c $(B)/flags
+$(pages:%=$(B)/%.c): $(B)/%.c: % scripts/embed
+	@mkdir -p $(@D)
+	$(Q)scripts/embed $(subst .,_,$(notdir $*)) $< > $@
+
+$(B)/default_topology.o $(pages:%=$(B)/%.o): %.o: %.c $(B)/flags
 	@echo "  CC    $<"
 	$(Q)$(COMPILE) $(WARNINGS) -c -o $@ $<
 

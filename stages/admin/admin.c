@@ -11,6 +11,7 @@
 #include "common/control.h"
 #include "common/http_server.h"
 #include "common/memory.h"
+#include "stages/admin/page.h"
 #include "stages/admin/purge.h"
 #include "stages/admin/survey.h"
 
@@ -96,10 +97,11 @@ static enum server_take take(void *owner, void *session, struct bytes input,
         return outcome;
     const enum subject subject = subject_of(request.path);
     const bool is_health = is_text(request.path, "healthz");
+    const struct page_file *file = page_find(request.path);
     const bool is_action = subject != SUBJECTS && subjects[subject].does_something;
-    if (subject == SUBJECTS && !is_health)
+    if (subject == SUBJECTS && !is_health && !file)
         http_server_error(http, 404,
-                          "there are /metrics, /healthz, /readyz, /reload and /purge here",
+                          "there are /, /metrics, /healthz, /readyz, /reload and /purge here",
                           taken->form, taken->is_last, reply);
     else if (request.is_post != is_action)
         http_server_error_method(http, is_action ? "POST" : "GET, HEAD", taken->form,
@@ -107,6 +109,8 @@ static enum server_take take(void *owner, void *session, struct bytes input,
     else if (is_action && request.is_of_page)
         http_server_error(http, 403, "a web page may not ask for this", taken->form, taken->is_last,
                           reply);
+    else if (file)
+        page_respond(http, file, taken->form, taken->is_last, reply);
     else if (is_health)
         http_server_text(http, 200, HTTP_PLAIN, bytes_of_text("ok\n"), taken->form, taken->is_last,
                          reply);

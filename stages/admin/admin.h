@@ -1,5 +1,5 @@
-/* The stage that operators and their systems speak to, over HTTP: /metrics, /healthz, /readyz and
- * POST /reload. It knows the other stages only through the control ports of the reactors they live
+/* The stage that operators and their systems speak to, over HTTP: a page at /, /metrics, /healthz,
+ * /readyz, POST /reload and POST /purge. It knows the other stages only through the control ports of the reactors they live
  * in. */
 #ifndef WEIR_ADMIN_H
 #define WEIR_ADMIN_H
