@@ -20,7 +20,7 @@ MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all run run-split build-tests test test-asan test-tsan test-split test-freshness test-clients
-.PHONY: test-fresh test-plants simulate fuzz bench bench-growth bench-placements bench-deps
+.PHONY: test-page test-fresh test-plants simulate fuzz bench bench-growth bench-placements bench-deps
 .PHONY: man install deb test-packages
 .PHONY: format check-format check-layers lint clean help FORCE
 
@@ -37,6 +37,7 @@ needs-test           := build test
 needs-test-asan      := build test sanitize
 needs-test-tsan      := build test sanitize
 needs-test-clients   := build run clients
+needs-test-page      := build run page
 needs-simulate       := build
 needs-test-plants    := build
 needs-fuzz           := build test fuzz

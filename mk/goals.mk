@@ -56,6 +56,11 @@ build/clients/node_modules: tests/clients/package.json tests/clients/package-loc
 	$(Q)npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
+## make test-page      the admin stage's page in a headless Chromium; what it looked like is in build/page/
+test-page: $(WEIR)
+	@mkdir -p build/page
+	$(Q)WEIR_BINARY=$(WEIR) PICTURES=build/page node --test-reporter=spec tests/page/page_test.js
+
 ## make test-fresh     build, test and run on an unpacked minimal Debian 12; as root
 test-fresh:
 	$(Q)tests/fresh

@@ -1,9 +1,10 @@
 // Draws who asks whom: a box for each node, a column (narrow: a row) for each step towards Redis, an
 // arrow for each link. What does not move is built once; afterwards only texts and widths change.
 
-const BOX = { width: 168, height: 64 };
-const GAP = { along: 76, across: 18 }; // between steps, and between the boxes of one
-const LONGEST = 23; // characters that fit a box
+const BOX = { width: 146, height: 64 };
+const GAP = { along: 106, across: 12 }; // between steps, and between the boxes of one
+const LONGEST = 20; // characters that fit a box
+const LABEL = { width: 48, height: 14 }; // of a link's number
 
 function element(name, attributes, parent) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -38,7 +39,7 @@ function layOut(nodes, edges, isWide) {
   const places = new Map();
   filled.forEach((column, i) =>
     column.forEach((id, k) => {
-      const side = (k + (most - column.length) / 2) * across;
+      const side = (k + (isWide ? (most - column.length) / 2 : 0)) * across; // narrow: what is first is in sight
       places.set(id, isWide ? { x: i * along, y: side } : { x: side, y: i * along });
     }),
   );
@@ -52,7 +53,7 @@ function curve(from, to, isWide) {
   const middle = { x: BOX.width / 2, y: BOX.height / 2 };
   const start = isWide ? { x: from.x + BOX.width, y: from.y + middle.y } : { x: from.x + middle.x, y: from.y + BOX.height };
   const end = isWide ? { x: to.x - 7, y: to.y + middle.y } : { x: to.x + middle.x, y: to.y - 7 };
-  const bend = isWide ? { x: (end.x - start.x) / 2, y: 0 } : { x: 0, y: (end.y - start.y) / 2 };
+  const bend = isWide ? { x: (end.x - start.x) / 3, y: 0 } : { x: 0, y: (end.y - start.y) / 3 };
   return [start, { x: start.x + bend.x, y: start.y + bend.y }, { x: end.x - bend.x, y: end.y - bend.y }, end];
 }
 
@@ -60,6 +61,19 @@ function pointOf([a, b, c, d], share) {
   const rest = 1 - share;
   const mix = (axis) => rest ** 3 * a[axis] + 3 * rest ** 2 * share * b[axis] + 3 * rest * share ** 2 * c[axis] + share ** 3 * d[axis];
   return { x: mix("x"), y: mix("y") };
+}
+
+// Where on its curve a link's number overlaps no other, or little; it joins `taken`.
+function placeLabel(points, taken) {
+  const overlap = ({ x, y }) =>
+    taken.reduce((sum, other) => sum + Math.max(LABEL.width - Math.abs(x - other.x), 0) * Math.max(LABEL.height - Math.abs(y - other.y), 0), 0);
+  let best, least = Infinity;
+  for (const share of [0.5, 0.4, 0.6, 0.3, 0.7, 0.25, 0.75, 0.2, 0.8]) {
+    const point = pointOf(points, share);
+    if (overlap(point) < least) (best = point), (least = overlap(point));
+  }
+  taken.push(best);
+  return best;
 }
 
 export class Drawing {
@@ -99,7 +113,8 @@ export class Drawing {
     const marker = element("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 1, refY: 4, markerWidth: 8, markerHeight: 8, markerUnits: "userSpaceOnUse", orient: "auto" }, this.#svg);
     element("path", { d: "M0 0 8 4 0 8z" }, marker);
     this.#texts = new Map(nodes.map((node) => [node.id, this.#buildNode(node, places.get(node.id))]));
-    this.#links = edges.map((edge) => this.#buildLink(edge, edges, places, isWide));
+    const taken = [];
+    this.#links = edges.map((edge) => this.#buildLink(edge, places, taken, isWide));
     this.#svg.append(...this.#links.map(({ label }) => label)); // above all lines
   }
 
@@ -112,13 +127,10 @@ export class Drawing {
     return { place: line(38, "place"), figure: line(55, "figure") };
   }
 
-  // The labels of links from one box are set apart along them, for the links cross others.
-  #buildLink(edge, edges, places, isWide) {
+  #buildLink(edge, places, taken, isWide) {
     const points = curve(places.get(edge.from), places.get(edge.to), isWide);
     const [a, b, c, d] = points.map(({ x, y }) => `${x} ${y}`);
-    const beside = edges.filter(({ from }) => from === edge.from);
-    const share = beside.length === 1 ? 0.5 : 0.3 + (0.4 * beside.indexOf(edge)) / (beside.length - 1);
-    const { x, y } = pointOf(points, share);
+    const { x, y } = placeLabel(points, taken);
     return {
       path: element("path", { d: `M${a}C${b} ${c} ${d}`, "marker-end": "url(#arrow)" }, this.#svg),
       label: element("text", { x, y: y + 4 }, this.#svg),

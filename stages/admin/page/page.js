@@ -67,9 +67,12 @@ function figureOf({ stage, kind }) {
   return `${count(metrics.value(`weir_${fronts[kind]}_connections`, { stage }))} connected`;
 }
 
+// "http · reactor 0"
+const placeOf = ({ kind, reactor }) => `${kind.split("-")[0]} · ${reactor.replace(".", " ")}`;
+
 function nodesAndEdges() {
   const infos = metrics.labels("weir_stage_info");
-  const nodes = infos.map((info) => ({ id: info.stage, kind: info.kind, title: info.stage, place: `${info.kind} · ${info.reactor.replace("reactor.", "reactor ")}`, figure: figureOf(info) }));
+  const nodes = infos.map((info) => ({ id: info.stage, kind: info.kind, title: info.stage, place: placeOf(info), figure: figureOf(info) }));
   const edges = [];
   const known = new Set(nodes.map(({ id }) => id));
   const outside = (id, title, place, figure = "") => {
@@ -119,12 +122,13 @@ function slowest(quantile) {
 
 const figures = [
   ["Requests", () => perSecond(served((front) => metrics.rate(`weir_${front}_requests_received_total`))), () => `${count(served((front) => metrics.value(`weir_${front}_in_progress`)))} in progress`],
-  ["Hit ratio", () => hitRatio({}), () => `${perSecond(metrics.rate("weir_cache_misses_total"))} misses`],
+  ["Hit ratio", () => hitRatio({}), () => `misses: ${perSecond(metrics.rate("weir_cache_misses_total"))}`],
   ["Median latency", () => atMost(slowest(0.5)), () => "half of the requests"],
   ["99th percentile", () => atMost(slowest(0.99)), () => "of the requests"],
   ["Keys held", () => count(metrics.value("weir_cache_entries")), () => `of ${count(metrics.value("weir_cache_capacity_entries"))}`],
   ["Memory held", () => bytes(metrics.value("weir_cache_bytes")), () => `of ${bytes(metrics.value("weir_cache_max_bytes"))}`],
-  ["Redis connections", () => of(metrics.value("weir_redis_connections_up"), metrics.value("weir_redis_connections")), () => `${perSecond(metrics.rate("weir_redis_errors_total"))} errors`],
+  ["Redis connections", () => of(metrics.value("weir_redis_connections_up"), metrics.value("weir_redis_connections")), () => `errors: ${perSecond(metrics.rate("weir_redis_errors_total"))}`],
+  ["Redis, 99th p.", () => atMost(metrics.quantile("weir_redis_fetch_duration_seconds", 0.99)), () => `GETs: ${perSecond(metrics.rate("weir_redis_fetches_total"))}`],
 ];
 
 const column = (title, cell, isBad = () => false) => ({ title, cell, isBad });
