@@ -26,8 +26,16 @@ class Browser {
   }
 
   #start(binary) {
-    const options = ["--headless=new", "--remote-debugging-pipe", `--user-data-dir=${this.#profile}`, "--disable-gpu",
-      "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update", "--no-first-run"];
+    const options = [
+      "--headless=new",
+      "--remote-debugging-pipe",
+      `--user-data-dir=${this.#profile}`,
+      "--disable-gpu",
+      "--disable-dev-shm-usage",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--no-first-run",
+    ];
     if (process.getuid() === 0) options.push("--no-sandbox"); // it refuses to have one as root
     this.#process = spawn(binary, options, { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
     this.#process.on("error", (error) => this.#fail(error));
@@ -52,8 +60,10 @@ class Browser {
       if (error) reject(new Error(error.message));
       else resolve(result);
     } else if (method === "Network.requestWillBeSent") this.requests.push(params.request.url);
-    else if (method === "Runtime.exceptionThrown") this.complaints.push(params.exceptionDetails.exception?.description);
-    else if (method === "Log.entryAdded" && params.entry.source !== "network") this.complaints.push(params.entry.text);
+    else if (method === "Runtime.exceptionThrown")
+      this.complaints.push(params.exceptionDetails.exception?.description);
+    else if (method === "Log.entryAdded" && params.entry.source !== "network")
+      this.complaints.push(params.entry.text);
   }
 
   #send(method, params = {}) {
@@ -70,14 +80,25 @@ class Browser {
 
   // The value of an expression in the page; a promise is awaited.
   async evaluate(expression) {
-    const { result, exceptionDetails } = await this.#send("Runtime.evaluate", { expression, returnByValue: true, awaitPromise: true });
+    const { result, exceptionDetails } = await this.#send("Runtime.evaluate", {
+      expression,
+      returnByValue: true,
+      awaitPromise: true,
+    });
     if (exceptionDetails) throw new Error(exceptionDetails.exception.description);
     return result.value;
   }
 
   async look(width, scheme) {
-    await this.#send("Emulation.setDeviceMetricsOverride", { width, height: 900, deviceScaleFactor: 1, mobile: false });
-    await this.#send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: scheme }] });
+    await this.#send("Emulation.setDeviceMetricsOverride", {
+      width,
+      height: 900,
+      deviceScaleFactor: 1,
+      mobile: false,
+    });
+    await this.#send("Emulation.setEmulatedMedia", {
+      features: [{ name: "prefers-color-scheme", value: scheme }],
+    });
   }
 
   async photograph(file) {

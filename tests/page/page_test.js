@@ -41,21 +41,41 @@ const end = (child, signal = "SIGTERM") =>
 
 // By the names that distributions give it.
 function findBrowser() {
-  return process.env.CHROMIUM ?? ["chromium", "chromium-browser"].find((name) => !spawnSync(name, ["--version"]).error);
+  return (
+    process.env.CHROMIUM ??
+    ["chromium", "chromium-browser"].find((name) => !spawnSync(name, ["--version"]).error)
+  );
 }
 
 function startRedis() {
-  return spawn("redis-server", ["--port", "0", "--unixsocket", socket, "--save", "", "--dir", scratch], { stdio: "ignore" });
+  return spawn("redis-server", ["--port", "0", "--unixsocket", socket, "--save", "", "--dir", scratch], {
+    stdio: "ignore",
+  });
 }
 
 // Its ports are free ones; the second time, those of the first.
 async function startWeir(ports = { http: 0, admin: 0 }) {
-  const started = spawn(process.env.WEIR_BINARY ?? "build/weir", ["--topology", "tests/topologies/sharded.yml",
-    "--http", `127.0.0.1:${ports.http}`, "--admin", `127.0.0.1:${ports.admin}`, "--redis", `redis+unix://${socket}?db=0`],
-  { stdio: ["ignore", "ignore", "pipe"] });
+  const started = spawn(
+    process.env.WEIR_BINARY ?? "build/weir",
+    [
+      "--topology",
+      "tests/topologies/sharded.yml",
+      "--http",
+      `127.0.0.1:${ports.http}`,
+      "--admin",
+      `127.0.0.1:${ports.admin}`,
+      "--redis",
+      `redis+unix://${socket}?db=0`,
+    ],
+    { stdio: ["ignore", "ignore", "pipe"] },
+  );
   let log = "";
   started.stderr.on("data", (more) => (log += more));
-  const port = (stage) => await_(`${stage} listens`, () => log.match(new RegExp(` ${stage}[.0-9]* listening address=127\\.0\\.0\\.1:(\\d+)`))?.[1]);
+  const port = (stage) =>
+    await_(
+      `${stage} listens`,
+      () => log.match(new RegExp(` ${stage}[.0-9]* listening address=127\\.0\\.0\\.1:(\\d+)`))?.[1],
+    );
   return Object.assign(started, { http: await port("http"), admin: await port("admin") });
 }
 
@@ -71,21 +91,35 @@ function startLoad() {
   return { end: () => ((goesOn = false), done) };
 }
 
-const command = (...words) => new Promise((resolve) => spawn("redis-cli", ["-s", socket, ...words], { stdio: "ignore" }).on("exit", resolve));
+const command = (...words) =>
+  new Promise((resolve) =>
+    spawn("redis-cli", ["-s", socket, ...words], { stdio: "ignore" }).on("exit", resolve),
+  );
 
 async function samples(name) {
   const text = await (await admin("/metrics")).text();
-  return text.split("\n").filter((line) => line.startsWith(`${name}{`))
-    .map((line) => ({ labels: Object.fromEntries([...line.matchAll(/(\w+)="([^"]*)"/g)].map(([, k, v]) => [k, v])), value: Number(line.split(" ").at(-1)) }));
+  return text
+    .split("\n")
+    .filter((line) => line.startsWith(`${name}{`))
+    .map((line) => ({
+      labels: Object.fromEntries([...line.matchAll(/(\w+)="([^"]*)"/g)].map(([, k, v]) => [k, v])),
+      value: Number(line.split(" ").at(-1)),
+    }));
 }
 
 const total = async (name) => (await samples(name)).reduce((sum, { value }) => sum + value, 0);
 
 // What stands in the page.
 const state = () => browser.evaluate("document.getElementById('state')?.textContent");
-const figures = () => browser.evaluate("Object.fromEntries([...document.querySelectorAll('#figures div')].map(({children: [name, ...texts]}) => [name.textContent, texts.map((each) => each.textContent)]))");
+const figures = () =>
+  browser.evaluate(
+    "Object.fromEntries([...document.querySelectorAll('#figures div')].map(({children: [name, ...texts]}) => [name.textContent, texts.map((each) => each.textContent)]))",
+  );
 const figure = async (name) => (await figures())[name][0];
-const rows = (title) => browser.evaluate(`[...[...document.querySelectorAll('section')].find((each) => each.querySelector('h2').textContent === ${JSON.stringify(title)}).querySelectorAll('tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent))`);
+const rows = (title) =>
+  browser.evaluate(
+    `[...[...document.querySelectorAll('section')].find((each) => each.querySelector('h2').textContent === ${JSON.stringify(title)}).querySelectorAll('tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent))`,
+  );
 const isLive = async () => (await state()) === "live, ready";
 
 before(async () => {
@@ -110,22 +144,35 @@ after(async () => {
 
 test("every stage is drawn, and an arrow for each link", async () => {
   const stages = (await samples("weir_stage_info")).map(({ labels }) => labels);
-  const links = (await samples("weir_link_away")).map(({ labels }) => labels).filter(({ link }) => !link.startsWith("control."));
-  const drawn = await browser.evaluate("[...document.querySelectorAll('.node')].map((each) => each.querySelector('title').textContent)");
+  const links = (await samples("weir_link_away"))
+    .map(({ labels }) => labels)
+    .filter(({ link }) => !link.startsWith("control."));
+  const drawn = await browser.evaluate(
+    "[...document.querySelectorAll('.node')].map((each) => each.querySelector('title').textContent)",
+  );
   for (const { stage } of stages) assert.ok(drawn.includes(stage), stage);
   assert.strictEqual(drawn.length, stages.length + 2); // the clients, and Redis
   const clients = stages.filter(({ kind }) => /frontend|admin/.test(kind)).length;
-  assert.strictEqual(await browser.evaluate("document.querySelectorAll('path.link').length"), links.length + clients + 1);
-  assert.deepStrictEqual((await rows("Links")).map(([name]) => name).sort(), links.map(({ stage, link }) => `${stage} → ${link}`).sort());
+  assert.strictEqual(
+    await browser.evaluate("document.querySelectorAll('path.link').length"),
+    links.length + clients + 1,
+  );
+  assert.deepStrictEqual(
+    (await rows("Links")).map(([name]) => name).sort(),
+    links.map(({ stage, link }) => `${stage} → ${link}`).sort(),
+  );
 });
 
 test("what is shown is what /metrics says", async () => {
   await await_("all keys are held", async () => (await figure("Keys held")) === String(KEYS));
   assert.strictEqual(await total("weir_cache_entries"), KEYS);
-  assert.strictEqual(await figure("Redis connections"), "2 of 2");
+  assert.strictEqual(await figure("Redis up"), "2 of 2");
   await await_("hits alone", async () => (await figure("Hit ratio")) === "100.0 %");
-  const held = Object.fromEntries((await samples("weir_cache_entries")).map(({ labels, value }) => [labels.stage, value]));
-  for (const [stage, , , keys] of await rows("Caches")) assert.strictEqual(keys.split(" ")[0], String(held[stage]));
+  const held = Object.fromEntries(
+    (await samples("weir_cache_entries")).map(({ labels, value }) => [labels.stage, value]),
+  );
+  for (const [stage, , , keys] of await rows("Caches"))
+    assert.strictEqual(keys.split(" ")[0], String(held[stage]));
   await await_("the rate of requests, within a quarter", async () => {
     const [begin, at] = [await total("weir_http_requests_total"), Date.now()];
     await sleep(2000);
@@ -137,7 +184,9 @@ test("what is shown is what /metrics says", async () => {
 });
 
 test("it updates by itself, and nothing moves or gathers", async () => {
-  await browser.evaluate("new PerformanceObserver((list) => list.getEntries().forEach(({value}) => (window.shifts = (window.shifts ?? 0) + value))).observe({type: 'layout-shift'})");
+  await browser.evaluate(
+    "new PerformanceObserver((list) => list.getEntries().forEach(({value}) => (window.shifts = (window.shifts ?? 0) + value))).observe({type: 'layout-shift'})",
+  );
   const before = await browser.countLiving();
   const asked = browser.requests.length;
   for (let i = 0; i < 7; i++) await command("set", `new-${i}`, "here");
@@ -152,7 +201,9 @@ for (const scheme of ["light", "dark"])
   for (const width of [360, 1280])
     test(`${scheme}, ${width} px wide`, async () => {
       await browser.look(width, scheme);
-      await await_("it fits", () => browser.evaluate(`innerWidth === ${width} && document.documentElement.scrollWidth <= ${width}`));
+      await await_("it fits", () =>
+        browser.evaluate(`innerWidth === ${width} && document.documentElement.scrollWidth <= ${width}`),
+      );
       // The brightness of text and of what it stands on (WCAG 2.2, 1.4.3).
       const contrasts = await browser.evaluate(`(() => {
         const brightness = (colour) => colour.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255)
@@ -167,24 +218,37 @@ for (const scheme of ["light", "dark"])
         });
       })()`);
       for (const [what, contrast] of contrasts) assert.ok(contrast >= 4.5, `${what}: ${contrast}`);
-      const isDark = await browser.evaluate("parseInt(getComputedStyle(document.body).backgroundColor.slice(4)) < 128");
+      const isDark = await browser.evaluate(
+        "parseInt(getComputedStyle(document.body).backgroundColor.slice(4)) < 128",
+      );
       assert.strictEqual(isDark, scheme === "dark");
-      if (process.env.PICTURES) await browser.photograph(path.join(process.env.PICTURES, `${scheme}-${width}.png`));
+      if (process.env.PICTURES)
+        await browser.photograph(path.join(process.env.PICTURES, `${scheme}-${width}.png`));
     });
 
 test("it asks no other host, and nothing can be made to run in it", async () => {
-  for (const url of browser.requests) assert.match(url, new RegExp(`^(data:|http://127\\.0\\.0\\.1:${weir.admin}/)`));
+  for (const url of browser.requests)
+    assert.match(url, new RegExp(`^(data:|http://127\\.0\\.0\\.1:${weir.admin}/)`));
   await assert.rejects(browser.evaluate("document.body.innerHTML = '<b>markup</b>'"), /TrustedHTML/);
-  assert.deepStrictEqual(browser.complaints.splice(0).filter((each) => !/TrustedHTML/.test(each)), []);
-  const labels = await browser.evaluate(`import('/metrics.js').then(({parse}) => [...parse('a{b="<i>\\\\"\\\\\\\\\\\\n",c="},{"} 1').get('a').values()][0].labels)`);
+  assert.deepStrictEqual(
+    browser.complaints.splice(0).filter((each) => !/TrustedHTML/.test(each)),
+    [],
+  );
+  const labels = await browser.evaluate(
+    `import('/metrics.js').then(({parse}) => [...parse('a{b="<i>\\\\"\\\\\\\\\\\\n",c="},{"} 1').get('a').values()][0].labels)`,
+  );
   assert.deepStrictEqual(labels, { b: '<i>"\\\n', c: "},{" });
 });
 
 test("a Redis that is gone is shown, and that it is back", async () => {
   await end(redis, "SIGKILL");
   await await_("not ready", async () => /^not ready: .*redis/s.test(await state()));
-  await await_("no connection", async () => (await figure("Redis connections")) === "0 of 2");
-  assert.ok(await browser.evaluate("[...document.querySelectorAll('.flow.away')].some((each) => each.textContent === 'away')"));
+  await await_("no connection", async () => (await figure("Redis up")) === "0 of 2");
+  assert.ok(
+    await browser.evaluate(
+      "[...document.querySelectorAll('.flow.away')].some((each) => each.textContent === 'away')",
+    ),
+  );
   redis = startRedis();
   await await_("live again", isLive);
 });

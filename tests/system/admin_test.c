@@ -64,6 +64,34 @@ static void test_health(void **state)
     assert_int_equal(admin_status(p, "/no-such-page"), 404);
 }
 
+/* That the browser lets it do nothing else is for it to see to, and for tests/page. */
+static void test_page(void **state)
+{
+    static const struct {
+        const char *target, *type, *begin;
+    } files[] = {
+        {"/", "text/html", "<!DOCTYPE html>"},    {"/page.css", "text/css", ":root"},
+        {"/page.js", "text/javascript", "//"},    {"/drawing.js", "text/javascript", "//"},
+        {"/metrics.js", "text/javascript", "//"}, {"/numbers.js", "text/javascript", "//"}};
+    struct pipeline *p = *state;
+
+    pipeline_start(p, NULL);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct http_response response = ask_admin(p, files[i].target);
+        struct blob type = {0}, policy = {0};
+
+        assert_int_equal(response.status, 200);
+        assert_true(http_response_header(&response, "Content-Type", &type));
+        assert_memory_equal(type.data, files[i].type, strlen(files[i].type));
+        assert_memory_equal(blob_text(&response.body), files[i].begin, strlen(files[i].begin));
+        assert_true(http_response_header(&response, "Content-Security-Policy", &policy));
+        assert_non_null(strstr(blob_text(&policy), "default-src 'none'"));
+        blob_fini(&policy);
+        blob_fini(&type);
+        http_response_fini(&response);
+    }
+}
+
 #define LOSS_SHOWS 2000 /* ms, at most */
 #define ROUNDS     10
 
@@ -119,6 +147,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         PIPELINE_TEST(test_metrics),
         PIPELINE_TEST(test_health),
+        PIPELINE_TEST(test_page),
         PIPELINE_TEST(test_readiness_follows_redis),
         PIPELINE_TEST(test_readiness_notices_a_hanging_redis),
     };

@@ -23,7 +23,8 @@ export function setText(node, text) {
 function findSteps(nodes, edges) {
   const steps = new Map(nodes.map((node) => [node.id, 0]));
   for (let round = 1; round < nodes.length; round++)
-    for (const { from, to } of edges) if (steps.get(to) <= steps.get(from)) steps.set(to, Math.min(steps.get(from) + 1, nodes.length));
+    for (const { from, to } of edges)
+      if (steps.get(to) <= steps.get(from)) steps.set(to, Math.min(steps.get(from) + 1, nodes.length));
   return steps;
 }
 
@@ -51,7 +52,9 @@ function layOut(nodes, edges, isWide) {
 // The four points of a link's curve.
 function curve(from, to, isWide) {
   const middle = { x: BOX.width / 2, y: BOX.height / 2 };
-  const start = isWide ? { x: from.x + BOX.width, y: from.y + middle.y } : { x: from.x + middle.x, y: from.y + BOX.height };
+  const start = isWide
+    ? { x: from.x + BOX.width, y: from.y + middle.y }
+    : { x: from.x + middle.x, y: from.y + BOX.height };
   const end = isWide ? { x: to.x - 7, y: to.y + middle.y } : { x: to.x + middle.x, y: to.y - 7 };
   const bend = isWide ? { x: (end.x - start.x) / 3, y: 0 } : { x: 0, y: (end.y - start.y) / 3 };
   return [start, { x: start.x + bend.x, y: start.y + bend.y }, { x: end.x - bend.x, y: end.y - bend.y }, end];
@@ -59,18 +62,28 @@ function curve(from, to, isWide) {
 
 function pointOf([a, b, c, d], share) {
   const rest = 1 - share;
-  const mix = (axis) => rest ** 3 * a[axis] + 3 * rest ** 2 * share * b[axis] + 3 * rest * share ** 2 * c[axis] + share ** 3 * d[axis];
+  const mix = (axis) =>
+    rest ** 3 * a[axis] +
+    3 * rest ** 2 * share * b[axis] +
+    3 * rest * share ** 2 * c[axis] +
+    share ** 3 * d[axis];
   return { x: mix("x"), y: mix("y") };
 }
 
 // Where on its curve a link's number overlaps no other, or little; it joins `taken`.
 function placeLabel(points, taken) {
   const overlap = ({ x, y }) =>
-    taken.reduce((sum, other) => sum + Math.max(LABEL.width - Math.abs(x - other.x), 0) * Math.max(LABEL.height - Math.abs(y - other.y), 0), 0);
-  let best, least = Infinity;
+    taken.reduce(
+      (sum, other) =>
+        sum +
+        Math.max(LABEL.width - Math.abs(x - other.x), 0) * Math.max(LABEL.height - Math.abs(y - other.y), 0),
+      0,
+    );
+  let best,
+    least = Infinity;
   for (const share of [0.5, 0.4, 0.6, 0.3, 0.7, 0.25, 0.75, 0.2, 0.8]) {
     const point = pointOf(points, share);
-    if (overlap(point) < least) (best = point), (least = overlap(point));
+    if (overlap(point) < least) ((best = point), (least = overlap(point)));
   }
   taken.push(best);
   return best;
@@ -88,7 +101,11 @@ export class Drawing {
 
   // nodes: {id, kind, title, place, figure}; edges: {from, to, flow, label, isAway}, of known ids.
   show(nodes, edges, isWide) {
-    const shape = JSON.stringify([isWide, nodes.map((n) => [n.id, n.kind, n.title]), edges.map((e) => [e.from, e.to])]);
+    const shape = JSON.stringify([
+      isWide,
+      nodes.map((n) => [n.id, n.kind, n.title]),
+      edges.map((e) => [e.from, e.to]),
+    ]);
     if (shape !== this.#shape) this.#build(nodes, edges, isWide);
     this.#shape = shape;
     for (const node of nodes) {
@@ -101,16 +118,36 @@ export class Drawing {
       setText(label, edge.label);
       path.setAttribute("class", edge.isAway ? "link away" : "link");
       label.setAttribute("class", edge.isAway ? "flow away" : "flow");
-      path.setAttribute("stroke-width", edge.flow > 0 ? Math.min(1.5 + Math.log10(1 + edge.flow), 7).toFixed(1) : "1");
+      path.setAttribute(
+        "stroke-width",
+        edge.flow > 0 ? Math.min(1.5 + Math.log10(1 + edge.flow), 7).toFixed(1) : "1",
+      );
     });
   }
 
   #build(nodes, edges, isWide) {
     const { places, width, height } = layOut(nodes, edges, isWide);
     this.#svg.replaceChildren();
-    for (const [name, value] of [["width", width + 2], ["height", height + 2], ["viewBox", `-1 -1 ${width + 2} ${height + 2}`]])
+    for (const [name, value] of [
+      ["width", width + 2],
+      ["height", height + 2],
+      ["viewBox", `-1 -1 ${width + 2} ${height + 2}`],
+    ])
       this.#svg.setAttribute(name, value);
-    const marker = element("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 1, refY: 4, markerWidth: 8, markerHeight: 8, markerUnits: "userSpaceOnUse", orient: "auto" }, this.#svg);
+    const marker = element(
+      "marker",
+      {
+        id: "arrow",
+        viewBox: "0 0 8 8",
+        refX: 1,
+        refY: 4,
+        markerWidth: 8,
+        markerHeight: 8,
+        markerUnits: "userSpaceOnUse",
+        orient: "auto",
+      },
+      this.#svg,
+    );
     element("path", { d: "M0 0 8 4 0 8z" }, marker);
     this.#texts = new Map(nodes.map((node) => [node.id, this.#buildNode(node, places.get(node.id))]));
     const taken = [];

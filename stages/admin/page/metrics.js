@@ -52,13 +52,16 @@ export class Metrics {
 
   // The label sets that there are under this name.
   labels(name, wanted = {}) {
-    return [...this.#last(name).values()].map((sample) => sample.labels).filter((labels) => matches(labels, wanted));
+    return [...this.#last(name).values()]
+      .map((sample) => sample.labels)
+      .filter((labels) => matches(labels, wanted));
   }
 
   // The sum of the matching samples as they are now. undefined: there are none.
   value(name, wanted = {}) {
     let sum;
-    for (const { labels, value } of this.#last(name).values()) if (matches(labels, wanted)) sum = (sum ?? 0) + value;
+    for (const { labels, value } of this.#last(name).values())
+      if (matches(labels, wanted)) sum = (sum ?? 0) + value;
     return sum;
   }
 
@@ -80,7 +83,9 @@ export class Metrics {
   // The same in a second.
   rate(name, wanted = {}) {
     const growth = this.growth(name, wanted);
-    return growth === undefined ? undefined : (growth * 1000) / (this.#scrapes.at(-1).at - this.#scrapes[0].at);
+    return growth === undefined
+      ? undefined
+      : (growth * 1000) / (this.#scrapes.at(-1).at - this.#scrapes[0].at);
   }
 
   // The bound below which this share of what was observed in that while lies: of the bucket, so

@@ -3,6 +3,7 @@
 
 import { Drawing, setText } from "./drawing.js";
 import { Metrics } from "./metrics.js";
+import { atMost, bytes, count, duration, isKnown, of, perSecond, share } from "./numbers.js";
 
 const PERIOD = 1000; // ms, from one answer to the next question
 const PATIENCE = 5000; // ms
@@ -11,33 +12,6 @@ const fronts = { "http-frontend": "http", "resp-frontend": "resp", admin: "admin
 const metrics = new Metrics();
 const drawing = new Drawing(document.getElementById("drawing"));
 const wide = matchMedia("(min-width: 64rem)");
-
-// ---- numbers as people read them; "–" is not known ----
-
-const isKnown = (number) => number !== undefined && !Number.isNaN(number);
-
-function scaled(number, units, base) {
-  let unit = 0;
-  while (number >= base && unit < units.length - 1) (number /= base), unit++;
-  return `${number < 10 && number % 1 ? number.toFixed(1) : Math.round(number)}${units[unit]}`;
-}
-
-const count = (number) => (isKnown(number) ? scaled(number, ["", " k", " M", " G"], 1000) : "–");
-const perSecond = (number) => (isKnown(number) ? `${count(number)}/s` : "–");
-const bytes = (number) => (isKnown(number) ? scaled(number, [" B", " KiB", " MiB", " GiB", " TiB"], 1024) : "–");
-const share = (part, whole) => (isKnown(part) && whole > 0 ? `${((100 * part) / whole).toFixed(1)} %` : "–");
-const of = (part, whole, format = count) => (isKnown(part) && isKnown(whole) ? `${format(part)} of ${format(whole)}` : "–");
-
-function duration(seconds) {
-  if (!isKnown(seconds)) return "–";
-  if (seconds < 1) return scaled(seconds * 1e6, [" µs", " ms"], 1000);
-  return `${seconds.toFixed(1)} s`;
-}
-
-function atMost(seconds) {
-  if (seconds === Infinity) return "> 16 s";
-  return isKnown(seconds) ? `≤ ${duration(seconds)}` : "–";
-}
 
 // ---- what there is ----
 
@@ -48,14 +22,22 @@ function links() {
   return metrics.labels("weir_link_away").filter(({ link }) => !/^control\.\d+$/.test(link));
 }
 
-const hitRatio = (wanted) => share(metrics.growth("weir_cache_hits_total", wanted), metrics.growth("weir_cache_lookups_total", wanted));
+const hitRatio = (wanted) =>
+  share(metrics.growth("weir_cache_hits_total", wanted), metrics.growth("weir_cache_lookups_total", wanted));
 
 // What came over the addresses that others may ask at, beyond what this process asked there itself.
 function askedFromElsewhere(stage) {
-  const addresses = metrics.labels("weir_link_records_received_total", { stage }).filter(({ link }) => /^(ipc|tcp):/.test(link));
+  const addresses = metrics
+    .labels("weir_link_records_received_total", { stage })
+    .filter(({ link }) => /^(ipc|tcp):/.test(link));
   if (!addresses.length) return undefined;
-  const received = addresses.reduce((sum, { link }) => sum + metrics.rate("weir_link_records_received_total", { stage, link }), 0);
-  return { flow: Math.max(received - (metrics.rate("weir_link_records_sent_total", { link: stage }) ?? 0), 0) };
+  const received = addresses.reduce(
+    (sum, { link }) => sum + metrics.rate("weir_link_records_received_total", { stage, link }),
+    0,
+  );
+  return {
+    flow: Math.max(received - (metrics.rate("weir_link_records_sent_total", { link: stage }) ?? 0), 0),
+  };
 }
 
 // ---- the drawing ----
@@ -72,19 +54,30 @@ const placeOf = ({ kind, reactor }) => `${kind.split("-")[0]} · ${reactor.repla
 
 function nodesAndEdges() {
   const infos = metrics.labels("weir_stage_info");
-  const nodes = infos.map((info) => ({ id: info.stage, kind: info.kind, title: info.stage, place: placeOf(info), figure: figureOf(info) }));
+  const nodes = infos.map((info) => ({
+    id: info.stage,
+    kind: info.kind,
+    title: info.stage,
+    place: placeOf(info),
+    figure: figureOf(info),
+  }));
   const edges = [];
   const known = new Set(nodes.map(({ id }) => id));
   const outside = (id, title, place, figure = "") => {
     if (!known.has(id)) nodes.push({ id, kind: "outside", title, place, figure });
     known.add(id);
   };
-  const connect = (from, to, flow, isAway = false) => edges.push({ from, to, flow, isAway, label: isAway ? "away" : perSecond(flow) });
+  const connect = (from, to, flow, isAway = false) =>
+    edges.push({ from, to, flow, isAway, label: isAway ? "away" : perSecond(flow) });
 
   for (const { stage, kind } of infos) {
     if (fronts[kind]) {
-      outside("clients of this process", "clients", "over HTTP, RESP");
-      connect("clients of this process", stage, metrics.rate(`weir_${fronts[kind]}_requests_received_total`, { stage }));
+      outside("clients of this process", "clients", "outside weir");
+      connect(
+        "clients of this process",
+        stage,
+        metrics.rate(`weir_${fronts[kind]}_requests_received_total`, { stage }),
+      );
     }
     const elsewhere = askedFromElsewhere(stage);
     if (elsewhere) {
@@ -95,7 +88,12 @@ function nodesAndEdges() {
   for (const { stage, link } of links()) {
     if (!known.has(stage)) continue;
     outside(link, link, "in another process");
-    connect(stage, link, metrics.rate("weir_link_records_sent_total", { stage, link }), metrics.value("weir_link_away", { stage, link }) === 1);
+    connect(
+      stage,
+      link,
+      metrics.rate("weir_link_records_sent_total", { stage, link }),
+      metrics.value("weir_link_away", { stage, link }) === 1,
+    );
   }
   for (const { stage } of stages("redis-fetcher")) {
     const up = metrics.value("weir_redis_connections_up", { stage });
@@ -112,77 +110,173 @@ function draw() {
 
 // ---- figures and tables ----
 
-const sumOf = (names) => (ask) => names.map(ask).reduce((sum, part) => (isKnown(part) ? (sum ?? 0) + part : sum), undefined);
+const sumOf = (names) => (ask) =>
+  names.map(ask).reduce((sum, part) => (isKnown(part) ? (sum ?? 0) + part : sum), undefined);
 const served = sumOf(["http", "resp"]); // what clients come for; the admin stage is not
 
 // Of front ends of both kinds, the slower.
 function slowest(quantile) {
-  return ["http", "resp"].map((front) => metrics.quantile(`weir_${front}_request_duration_seconds`, quantile)).filter(isKnown).sort((a, b) => b - a)[0];
+  return ["http", "resp"]
+    .map((front) => metrics.quantile(`weir_${front}_request_duration_seconds`, quantile))
+    .filter(isKnown)
+    .sort((a, b) => b - a)[0];
 }
 
 const figures = [
-  ["Requests", () => perSecond(served((front) => metrics.rate(`weir_${front}_requests_received_total`))), () => `${count(served((front) => metrics.value(`weir_${front}_in_progress`)))} in progress`],
+  [
+    "Requests",
+    () => perSecond(served((front) => metrics.rate(`weir_${front}_requests_received_total`))),
+    () => `${count(served((front) => metrics.value(`weir_${front}_in_progress`)))} in progress`,
+  ],
   ["Hit ratio", () => hitRatio({}), () => `misses: ${perSecond(metrics.rate("weir_cache_misses_total"))}`],
-  ["Median latency", () => atMost(slowest(0.5)), () => "half of the requests"],
+  ["Median latency", () => atMost(slowest(0.5)), () => "of the requests"],
   ["99th percentile", () => atMost(slowest(0.99)), () => "of the requests"],
-  ["Keys held", () => count(metrics.value("weir_cache_entries")), () => `of ${count(metrics.value("weir_cache_capacity_entries"))}`],
-  ["Memory held", () => bytes(metrics.value("weir_cache_bytes")), () => `of ${bytes(metrics.value("weir_cache_max_bytes"))}`],
-  ["Redis connections", () => of(metrics.value("weir_redis_connections_up"), metrics.value("weir_redis_connections")), () => `errors: ${perSecond(metrics.rate("weir_redis_errors_total"))}`],
-  ["Redis, 99th p.", () => atMost(metrics.quantile("weir_redis_fetch_duration_seconds", 0.99)), () => `GETs: ${perSecond(metrics.rate("weir_redis_fetches_total"))}`],
+  [
+    "Keys held",
+    () => count(metrics.value("weir_cache_entries")),
+    () => `of ${count(metrics.value("weir_cache_capacity_entries"))}`,
+  ],
+  [
+    "Memory held",
+    () => bytes(metrics.value("weir_cache_bytes")),
+    () => `of ${bytes(metrics.value("weir_cache_max_bytes"))}`,
+  ],
+  [
+    "Redis up",
+    () => of(metrics.value("weir_redis_connections_up"), metrics.value("weir_redis_connections")),
+    () => `errors: ${perSecond(metrics.rate("weir_redis_errors_total"))}`,
+  ],
+  [
+    "Redis, 99th p.",
+    () => atMost(metrics.quantile("weir_redis_fetch_duration_seconds", 0.99)),
+    () => `GETs: ${perSecond(metrics.rate("weir_redis_fetches_total"))}`,
+  ],
 ];
 
 const column = (title, cell, isBad = () => false) => ({ title, cell, isBad });
-const frontRate = (name) => ({ stage, kind }) => perSecond(metrics.rate(`weir_${fronts[kind]}_${name}`, { stage }));
-const frontCount = (name) => ({ stage, kind }) => count(metrics.value(`weir_${fronts[kind]}_${name}`, { stage }));
-const frontLatency = (quantile) => ({ stage, kind }) => atMost(metrics.quantile(`weir_${fronts[kind]}_request_duration_seconds`, quantile, { stage }));
+const frontRate =
+  (name) =>
+  ({ stage, kind }) =>
+    perSecond(metrics.rate(`weir_${fronts[kind]}_${name}`, { stage }));
+const frontCount =
+  (name) =>
+  ({ stage, kind }) =>
+    count(metrics.value(`weir_${fronts[kind]}_${name}`, { stage }));
+const frontLatency =
+  (quantile) =>
+  ({ stage, kind }) =>
+    atMost(metrics.quantile(`weir_${fronts[kind]}_request_duration_seconds`, quantile, { stage }));
 const rate = (name) => (wanted) => perSecond(metrics.rate(name, wanted));
-const latency = (name, quantile) => ({ stage }) => atMost(metrics.quantile(name, quantile, { stage }));
-const value = (name, format = count) => (wanted) => format(metrics.value(name, wanted));
-const fill = (part, whole, format) => ({ stage }) => of(metrics.value(part, { stage }), metrics.value(whole, { stage }), format);
-const onlyStage = (cell) => ({ stage }) => cell({ stage });
+const latency =
+  (name, quantile) =>
+  ({ stage }) =>
+    atMost(metrics.quantile(name, quantile, { stage }));
+const value =
+  (name, format = count) =>
+  (wanted) =>
+    format(metrics.value(name, wanted));
+const fill =
+  (part, whole, format) =>
+  ({ stage }) =>
+    of(metrics.value(part, { stage }), metrics.value(whole, { stage }), format);
+const onlyStage =
+  (cell) =>
+  ({ stage }) =>
+    cell({ stage });
 
 // Each: its title, its rows as labels, the text that heads a row, its columns.
 const tables = [
-  ["Front ends", () => stages("http-frontend", "resp-frontend", "admin"), ({ stage }) => stage, [
-    column("requests", frontRate("requests_received_total")), column("median", frontLatency(0.5)),
-    column("99th percentile", frontLatency(0.99)), column("connections", frontCount("connections")),
-    column("in progress", frontCount("in_progress")), column("waiting", frontCount("waiting")),
-    column("refused", frontRate("refused_total")), column("abandoned", frontRate("requests_abandoned_total")),
-  ]],
-  ["Caches", () => stages("cache"), ({ stage }) => stage, [
-    column("lookups", onlyStage(rate("weir_cache_lookups_total"))), column("hit ratio", ({ stage }) => hitRatio({ stage })),
-    column("keys", fill("weir_cache_entries", "weir_cache_capacity_entries")),
-    column("memory", fill("weir_cache_bytes", "weir_cache_max_bytes", bytes)),
-    column("evictions", onlyStage(rate("weir_cache_evictions_total"))),
-    column("expirations", onlyStage(rate("weir_cache_expirations_total"))),
-    column("invalidations", onlyStage(rate("weir_cache_invalidations_total"))),
-    column("stale", onlyStage(rate("weir_cache_stale_total"))),
-    column("fetch, 99th p.", latency("weir_cache_fetch_duration_seconds", 0.99)),
-  ]],
-  ["Redis", () => stages("redis-fetcher"), ({ stage }) => stage, [
-    column("connections up", fill("weir_redis_connections_up", "weir_redis_connections"),
-      ({ stage }) => metrics.value("weir_redis_connections_up", { stage }) < metrics.value("weir_redis_connections", { stage })),
-    column("GETs", onlyStage(rate("weir_redis_fetches_total"))),
-    column("median", latency("weir_redis_fetch_duration_seconds", 0.5)),
-    column("99th percentile", latency("weir_redis_fetch_duration_seconds", 0.99)),
-    column("errors", onlyStage(rate("weir_redis_errors_total"))), column("timeouts", onlyStage(rate("weir_redis_timeouts_total"))),
-    column("reconnects", onlyStage(value("weir_redis_reconnects_total"))),
-    column("changes announced", onlyStage(rate("weir_redis_invalidations_total"))),
-    column("proof age", onlyStage(value("weir_redis_proof_age_seconds", duration))),
-  ]],
-  ["Links", links, ({ stage, link }) => `${stage} → ${link}`, [
-    column("state", ({ stage, link }) => (metrics.value("weir_link_away", { stage, link }) ? "away" : "up"),
-      ({ stage, link }) => metrics.value("weir_link_away", { stage, link }) === 1),
-    column("sent", rate("weir_link_records_sent_total")), column("received", rate("weir_link_records_received_total")),
-    column("notices", rate("weir_link_notices_received_total")),
-    column("outstanding", ({ stage, link }) => of(metrics.value("weir_link_credit_used", { stage, link }), metrics.value("weir_link_credit", { stage, link }))),
-    column("refused", rate("weir_link_refused_busy_total")), column("sessions lost", value("weir_link_sessions_lost_total")),
-  ]],
-  ["Reactors", () => metrics.labels("weir_reactor_turns_total"), ({ stage }) => stage, [
-    column("turns", onlyStage(rate("weir_reactor_turns_total"))),
-    column("longest turn", onlyStage(value("weir_reactor_longest_turn_seconds", duration))),
-    column("stages", ({ stage }) => metrics.labels("weir_stage_info", { reactor: stage }).map((info) => info.stage).join(", ")),
-  ]],
+  [
+    "Front ends",
+    () => stages("http-frontend", "resp-frontend", "admin"),
+    ({ stage }) => stage,
+    [
+      column("requests", frontRate("requests_received_total")),
+      column("median", frontLatency(0.5)),
+      column("99th percentile", frontLatency(0.99)),
+      column("connections", frontCount("connections")),
+      column("in progress", frontCount("in_progress")),
+      column("waiting", frontCount("waiting")),
+      column("refused", frontRate("refused_total")),
+      column("abandoned", frontRate("requests_abandoned_total")),
+    ],
+  ],
+  [
+    "Caches",
+    () => stages("cache"),
+    ({ stage }) => stage,
+    [
+      column("lookups", onlyStage(rate("weir_cache_lookups_total"))),
+      column("hit ratio", ({ stage }) => hitRatio({ stage })),
+      column("keys", fill("weir_cache_entries", "weir_cache_capacity_entries")),
+      column("memory", fill("weir_cache_bytes", "weir_cache_max_bytes", bytes)),
+      column("evictions", onlyStage(rate("weir_cache_evictions_total"))),
+      column("expirations", onlyStage(rate("weir_cache_expirations_total"))),
+      column("invalidations", onlyStage(rate("weir_cache_invalidations_total"))),
+      column("stale", onlyStage(rate("weir_cache_stale_total"))),
+      column("fetch, 99th p.", latency("weir_cache_fetch_duration_seconds", 0.99)),
+    ],
+  ],
+  [
+    "Redis",
+    () => stages("redis-fetcher"),
+    ({ stage }) => stage,
+    [
+      column(
+        "connections up",
+        fill("weir_redis_connections_up", "weir_redis_connections"),
+        ({ stage }) =>
+          metrics.value("weir_redis_connections_up", { stage }) <
+          metrics.value("weir_redis_connections", { stage }),
+      ),
+      column("GETs", onlyStage(rate("weir_redis_fetches_total"))),
+      column("median", latency("weir_redis_fetch_duration_seconds", 0.5)),
+      column("99th percentile", latency("weir_redis_fetch_duration_seconds", 0.99)),
+      column("errors", onlyStage(rate("weir_redis_errors_total"))),
+      column("timeouts", onlyStage(rate("weir_redis_timeouts_total"))),
+      column("reconnects", onlyStage(value("weir_redis_reconnects_total"))),
+      column("changes announced", onlyStage(rate("weir_redis_invalidations_total"))),
+      column("proof age", onlyStage(value("weir_redis_proof_age_seconds", duration))),
+    ],
+  ],
+  [
+    "Links",
+    links,
+    ({ stage, link }) => `${stage} → ${link}`,
+    [
+      column(
+        "state",
+        ({ stage, link }) => (metrics.value("weir_link_away", { stage, link }) ? "away" : "up"),
+        ({ stage, link }) => metrics.value("weir_link_away", { stage, link }) === 1,
+      ),
+      column("sent", rate("weir_link_records_sent_total")),
+      column("received", rate("weir_link_records_received_total")),
+      column("notices", rate("weir_link_notices_received_total")),
+      column("outstanding", ({ stage, link }) =>
+        of(
+          metrics.value("weir_link_credit_used", { stage, link }),
+          metrics.value("weir_link_credit", { stage, link }),
+        ),
+      ),
+      column("refused", rate("weir_link_refused_busy_total")),
+      column("sessions lost", value("weir_link_sessions_lost_total")),
+    ],
+  ],
+  [
+    "Reactors",
+    () => metrics.labels("weir_reactor_turns_total"),
+    ({ stage }) => stage,
+    [
+      column("turns", onlyStage(rate("weir_reactor_turns_total"))),
+      column("longest turn", onlyStage(value("weir_reactor_longest_turn_seconds", duration))),
+      column("stages", ({ stage }) =>
+        metrics
+          .labels("weir_stage_info", { reactor: stage })
+          .map((info) => info.stage)
+          .join(", "),
+      ),
+    ],
+  ],
 ];
 
 function append(parent, name, attributes = {}, text = "") {
@@ -202,10 +296,16 @@ function buildFigure([title]) {
 function buildTable([title, , , columns], i) {
   const section = append(document.getElementById("tables"), "section", { "aria-labelledby": `table-${i}` });
   append(section, "h2", { id: `table-${i}` }, title);
-  const frame = append(section, "div", { class: "scroll tables", tabindex: "0", role: "region", "aria-labelledby": `table-${i}` });
+  const frame = append(section, "div", {
+    class: "scroll tables",
+    tabindex: "0",
+    role: "region",
+    "aria-labelledby": `table-${i}`,
+  });
   const table = append(frame, "table", { "aria-labelledby": `table-${i}` });
   const head = append(append(table, "thead"), "tr");
-  for (const name of [title === "Links" ? "link" : "name", ...columns.map((each) => each.title)]) append(head, "th", { scope: "col" }, name);
+  for (const name of [title === "Links" ? "link" : "name", ...columns.map((each) => each.title)])
+    append(head, "th", { scope: "col" }, name);
   return { section, body: append(table, "tbody") };
 }
 
@@ -234,7 +334,10 @@ function fillTable([, rowsOf, nameOf, columns], { section, body }) {
 
 function show() {
   const info = metrics.labels("weir_stage_info")[0];
-  setText(document.getElementById("version"), info ? `${info.version}${info.process === "weir" ? "" : `, process ${info.process}`}` : "");
+  setText(
+    document.getElementById("version"),
+    info ? `${info.version}${info.process === "weir" ? "" : `, process ${info.process}`}` : "",
+  );
   figures.forEach(([, main, beside], i) => {
     setText(figureBoxes[i][0], main());
     setText(figureBoxes[i][1], beside());
@@ -269,7 +372,10 @@ async function turn() {
   if (!document.hidden)
     await look().catch((error) => {
       away ??= new Date().toLocaleTimeString();
-      tell("away", `not reachable since ${away}${error.message.startsWith("it answers") ? ` (${error.message})` : ""}; what is shown is from before`);
+      tell(
+        "away",
+        `not reachable since ${away}${error.message.startsWith("it answers") ? ` (${error.message})` : ""}; what is shown is from before`,
+      );
     });
   setTimeout(turn, PERIOD);
 }
