@@ -116,10 +116,11 @@ class Browser {
   async close() {
     if (this.#process.exitCode === null && this.#process.pid) {
       const ended = new Promise((resolve) => this.#process.once("exit", resolve));
-      this.#process.kill("SIGKILL");
+      this.#session = undefined;
+      await this.#send("Browser.close"); // with its own processes, which write to the profile
       await ended;
     }
-    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 10 });
+    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 50, retryDelay: 20 });
   }
 }
 

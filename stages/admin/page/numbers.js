@@ -12,7 +12,8 @@ export const count = (number) => (isKnown(number) ? scaled(number, ["", " k", " 
 export const perSecond = (number) => (isKnown(number) ? `${count(number)}/s` : "–");
 export const bytes = (number) =>
   isKnown(number) ? scaled(number, [" B", " KiB", " MiB", " GiB", " TiB"], 1024) : "–";
-export const share = (part, whole) => (isKnown(part) && whole > 0 ? `${((100 * part) / whole).toFixed(1)} %` : "–");
+export const share = (part, whole) =>
+  isKnown(part) && whole > 0 ? `${((100 * part) / whole).toFixed(1)} %` : "–";
 export const of = (part, whole, format = count) =>
   isKnown(part) && isKnown(whole) ? `${format(part)} of ${format(whole)}` : "–";
 

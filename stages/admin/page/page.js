@@ -153,7 +153,9 @@ const figures = [
   ],
 ];
 
-const column = (title, cell, isBad = () => false) => ({ title, cell, isBad });
+// Widths are fixed, in rem, so that nothing moves when a number grows.
+const column = (title, cell, { width = 5.75, isBad = () => false } = {}) => ({ title, cell, width, isBad });
+const NAME_WIDTH = 9.5;
 const frontRate =
   (name) =>
   ({ stage, kind }) =>
@@ -175,10 +177,14 @@ const value =
   (name, format = count) =>
   (wanted) =>
     format(metrics.value(name, wanted));
-const fill =
-  (part, whole, format) =>
-  ({ stage }) =>
-    of(metrics.value(part, { stage }), metrics.value(whole, { stage }), format);
+const fill = (part, whole, format) => (wanted) =>
+  of(metrics.value(part, wanted), metrics.value(whole, wanted), format);
+const isAway = ({ stage, link }) => metrics.value("weir_link_away", { stage, link }) === 1;
+const stagesIn = ({ stage: reactor }) =>
+  metrics
+    .labels("weir_stage_info", { reactor })
+    .map(({ stage }) => stage)
+    .join(", ");
 const onlyStage =
   (cell) =>
   ({ stage }) =>
@@ -208,13 +214,13 @@ const tables = [
     [
       column("lookups", onlyStage(rate("weir_cache_lookups_total"))),
       column("hit ratio", ({ stage }) => hitRatio({ stage })),
-      column("keys", fill("weir_cache_entries", "weir_cache_capacity_entries")),
-      column("memory", fill("weir_cache_bytes", "weir_cache_max_bytes", bytes)),
+      column("keys", onlyStage(fill("weir_cache_entries", "weir_cache_capacity_entries")), { width: 8 }),
+      column("memory", onlyStage(fill("weir_cache_bytes", "weir_cache_max_bytes", bytes)), { width: 9.5 }),
       column("evictions", onlyStage(rate("weir_cache_evictions_total"))),
       column("expirations", onlyStage(rate("weir_cache_expirations_total"))),
       column("invalidations", onlyStage(rate("weir_cache_invalidations_total"))),
       column("stale", onlyStage(rate("weir_cache_stale_total"))),
-      column("fetch, 99th p.", latency("weir_cache_fetch_duration_seconds", 0.99)),
+      column("99th p. of fetches", latency("weir_cache_fetch_duration_seconds", 0.99)),
     ],
   ],
   [
@@ -222,13 +228,11 @@ const tables = [
     () => stages("redis-fetcher"),
     ({ stage }) => stage,
     [
-      column(
-        "connections up",
-        fill("weir_redis_connections_up", "weir_redis_connections"),
-        ({ stage }) =>
+      column("connections up", onlyStage(fill("weir_redis_connections_up", "weir_redis_connections")), {
+        isBad: ({ stage }) =>
           metrics.value("weir_redis_connections_up", { stage }) <
           metrics.value("weir_redis_connections", { stage }),
-      ),
+      }),
       column("GETs", onlyStage(rate("weir_redis_fetches_total"))),
       column("median", latency("weir_redis_fetch_duration_seconds", 0.5)),
       column("99th percentile", latency("weir_redis_fetch_duration_seconds", 0.99)),
@@ -244,20 +248,11 @@ const tables = [
     links,
     ({ stage, link }) => `${stage} → ${link}`,
     [
-      column(
-        "state",
-        ({ stage, link }) => (metrics.value("weir_link_away", { stage, link }) ? "away" : "up"),
-        ({ stage, link }) => metrics.value("weir_link_away", { stage, link }) === 1,
-      ),
+      column("state", (wanted) => (isAway(wanted) ? "away" : "up"), { isBad: isAway }),
       column("sent", rate("weir_link_records_sent_total")),
       column("received", rate("weir_link_records_received_total")),
       column("notices", rate("weir_link_notices_received_total")),
-      column("outstanding", ({ stage, link }) =>
-        of(
-          metrics.value("weir_link_credit_used", { stage, link }),
-          metrics.value("weir_link_credit", { stage, link }),
-        ),
-      ),
+      column("outstanding", fill("weir_link_credit_used", "weir_link_credit"), { width: 8 }),
       column("refused", rate("weir_link_refused_busy_total")),
       column("sessions lost", value("weir_link_sessions_lost_total")),
     ],
@@ -269,12 +264,7 @@ const tables = [
     [
       column("turns", onlyStage(rate("weir_reactor_turns_total"))),
       column("longest turn", onlyStage(value("weir_reactor_longest_turn_seconds", duration))),
-      column("stages", ({ stage }) =>
-        metrics
-          .labels("weir_stage_info", { reactor: stage })
-          .map((info) => info.stage)
-          .join(", "),
-      ),
+      column("stages", stagesIn, { width: 26 }),
     ],
   ],
 ];
@@ -304,8 +294,12 @@ function buildTable([title, , , columns], i) {
   });
   const table = append(frame, "table", { "aria-labelledby": `table-${i}` });
   const head = append(append(table, "thead"), "tr");
-  for (const name of [title === "Links" ? "link" : "name", ...columns.map((each) => each.title)])
-    append(head, "th", { scope: "col" }, name);
+  let width = 0;
+  for (const each of [{ title: "name", width: NAME_WIDTH }, ...columns]) {
+    append(head, "th", { scope: "col" }, each.title).style.width = `${each.width}rem`;
+    width += each.width;
+  }
+  table.style.minWidth = `${width}rem`;
   return { section, body: append(table, "tbody") };
 }
 
