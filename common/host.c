@@ -207,7 +207,7 @@ static void on_signal(uv_signal_t *handle, int number)
     log_write(host->log, LOG_INFO, "host", "draining",
               LOG_TEXT("signal", number == SIGTERM ? "SIGTERM" : "SIGINT"));
     for (size_t i = 0; i < host->topology->reactor_count; i++)
-        reactor_drain(host->workers[i].reactor);
+        reactor_drain(host->workers[i].reactor, DRAIN_PROMPT);
     uv_timer_start(&host->patience, on_out_of_patience,
                    (uint64_t)(host->topology->drain_timeout / MILLISECOND), 0);
 }

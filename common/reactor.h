@@ -45,7 +45,8 @@ void reactor_run(struct reactor *reactor);
 void reactor_destroy(struct reactor **reactor);
 
 /* From any thread, until reactor_run has returned. */
-void reactor_drain(struct reactor *reactor); /* tells the stages; on_drained follows */
+/* Tells the stages; on_drained follows. */
+void reactor_drain(struct reactor *reactor, enum drain_manner manner);
 void reactor_stop(struct reactor *reactor);
 void reactor_reload(struct reactor *reactor); /* reads the process's allow_file anew */
 

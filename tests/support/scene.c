@@ -84,10 +84,10 @@ static const char *unready(void *stage, struct moment now)
     return ((struct fake *)stage)->unready;
 }
 
-static void drain(void *stage, struct moment now)
+static void drain(void *stage, struct moment now, enum drain_manner manner)
 {
     struct fake *fake = stage;
-    (void)now;
+    (void)now, (void)manner;
     if (fake->script.drain != NULL)
         fake->script.drain(fake);
 }
