@@ -12,12 +12,23 @@
 #include "common/stage.h"
 #include "common/topology.h"
 
+struct host_setup {
+    const struct topology *topology;
+    const struct stage_kind *(*kind_of)(const struct kind_spec *spec); /* the hooks behind a spec */
+    struct log *log;
+    bool takes_over; /* from the weir that runs: its listening sockets become ours (takeover.h) */
+};
+
 /* Runs the whole topology until SIGTERM or SIGINT, then drains and returns the exit code: 0 after a
- * drain (cut at drain_timeout or not), 1 with `error` set when it could not start. A second signal
- * ends the process at once. `kind_of` finds the hooks behind a spec. Called from main's thread,
- * which waits here; it may be called once in a process. */
-int host_run(const struct topology *topology,
-             const struct stage_kind *(*kind_of)(const struct kind_spec *spec), struct log *log,
-             struct error *error);
+ * drain (cut at drain_timeout or not), 1 with `error` set when it could not start, or not take
+ * over. A second signal ends the process at once.
+ *
+ * Where another weir takes over from this one, its clients are served on until they have left, or
+ * for drain_timeout; then it drains as on SIGTERM, and the exit code is 0.
+ *
+ * What the service manager says in the environment (listener_activation.h, notify.h) is heeded, and
+ * taken out of it. Called from main's thread, which waits here; it may be called once in a process.
+ */
+int host_run(const struct host_setup *setup, struct error *error);
 
 #endif

@@ -342,6 +342,11 @@ static size_t count_away(const struct asking *asking)
     return count;
 }
 
+bool port_ask_is_whole(const struct ask_port *port)
+{
+    return count_away((const struct asking *)port) == 0;
+}
+
 bool port_ask_is_away(const struct ask_port *port)
 {
     const struct asking *asking = (const struct asking *)port;

@@ -37,6 +37,12 @@ static void on_retire(uv_async_t *async)
     drain_stages(async->data, DRAIN_PATIENT);
 }
 
+static void on_ping(uv_async_t *async)
+{
+    struct reactor *reactor = async->data;
+    reactor->setup.on_answered(reactor->setup.owner);
+}
+
 static void on_stop(uv_async_t *async)
 {
     struct reactor *reactor = async->data;
@@ -69,6 +75,7 @@ static bool open_loop(struct reactor *reactor, struct error *error)
     if (result != 0)
         return error_set(error, "cannot make an event loop: %s", uv_strerror(result));
     CHECK(uv_async_init(&reactor->loop, &reactor->on_retire, on_retire) == 0);
+    CHECK(uv_async_init(&reactor->loop, &reactor->on_ping, on_ping) == 0);
     CHECK(uv_async_init(&reactor->loop, &reactor->on_stop, on_stop) == 0);
     CHECK(uv_async_init(&reactor->loop, &reactor->on_reload, on_reload) == 0);
     uv_timer_init(&reactor->loop, &reactor->timer);
@@ -76,6 +83,7 @@ static bool open_loop(struct reactor *reactor, struct error *error)
     uv_prepare_start(&reactor->before_wait, on_wait);
     reactor->on_drain.data = reactor;
     reactor->on_retire.data = reactor;
+    reactor->on_ping.data = reactor;
     reactor->on_stop.data = reactor;
     reactor->on_reload.data = reactor;
     reactor->timer.data = reactor;
@@ -323,6 +331,7 @@ void reactor_destroy(struct reactor **reactor_address)
     uv_close((uv_handle_t *)&reactor->timer, NULL);
     uv_close((uv_handle_t *)&reactor->on_drain, NULL);
     uv_close((uv_handle_t *)&reactor->on_retire, NULL);
+    uv_close((uv_handle_t *)&reactor->on_ping, NULL);
     uv_close((uv_handle_t *)&reactor->on_stop, NULL);
     uv_close((uv_handle_t *)&reactor->on_reload, NULL);
     uv_run(&reactor->loop, UV_RUN_DEFAULT);
@@ -346,6 +355,11 @@ void reactor_destroy(struct reactor **reactor_address)
 void reactor_drain(struct reactor *reactor, enum drain_manner manner)
 {
     uv_async_send(manner == DRAIN_PROMPT ? &reactor->on_drain : &reactor->on_retire);
+}
+
+void reactor_ping(struct reactor *reactor)
+{
+    uv_async_send(&reactor->on_ping);
 }
 
 void reactor_reload(struct reactor *reactor)

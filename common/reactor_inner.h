@@ -30,6 +30,7 @@ struct reactor {
     int64_t timer_at;         /* mono ns: when the timer will ring, or NEVER */
     uv_async_t on_drain;      /* rung from other threads: promptly */
     uv_async_t on_retire;     /* rung from other threads: patiently */
+    uv_async_t on_ping;       /* rung from other threads */
     uv_async_t on_stop;       /* rung from other threads */
     uv_async_t on_reload;     /* rung from other threads */
     struct key_list *allowed; /* who may ask; NULL: as at the start */

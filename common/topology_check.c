@@ -201,7 +201,7 @@ struct topology *topology_check(struct topology_draft **draft, struct error *err
     topology->hash_key_file = (*draft)->hash_key_file.text;
     if (!draft_check_links(*draft, topology) || !draft_divide(*draft, topology) ||
         !draft_place_instances(*draft, topology) || !draft_check_reach(*draft, topology) ||
-        !check_drain_timeout(*draft, topology))
+        !draft_check_takeover(*draft, topology) || !check_drain_timeout(*draft, topology))
         topology_destroy(&topology);
     (*draft)->arena = NULL; /* the topology's, or freed with it */
     topology_draft_destroy(draft);

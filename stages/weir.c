@@ -110,7 +110,11 @@ static int run(const struct arguments *arguments, const struct topology *topolog
     int code;
 
     log_init(&log, STDERR_FILENO, arguments->log_level, arguments->log_json);
-    code = host_run(topology, registry_of, &log, &error);
+    code = host_run(&(struct host_setup){.topology = topology,
+                                         .kind_of = registry_of,
+                                         .log = &log,
+                                         .takes_over = arguments->takes_over},
+                    &error);
     return error.text[0] ? fail(&error) : code;
 }
 

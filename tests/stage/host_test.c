@@ -116,7 +116,8 @@ static _Noreturn void be_host(int descriptor, enum habit habit, int64_t drain_ti
     struct log log;
     struct error error = {0};
     log_init(&log, descriptor, LOG_INFO, false);
-    const int code = host_run(&topology, kind_of, &log, &error);
+    const struct host_setup setup = {.topology = &topology, .kind_of = kind_of, .log = &log};
+    const int code = host_run(&setup, &error);
     dprintf(descriptor, "error: %s\n", error.text);
     exit(code);
 }

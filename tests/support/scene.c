@@ -243,6 +243,11 @@ void scene_destroy(struct scene **scene)
     *scene = NULL;
 }
 
+static void on_opened(void *scene)
+{
+    (void)scene;
+}
+
 static void on_drained(void *scene)
 {
     ((struct scene *)scene)->drained++;
@@ -256,6 +261,7 @@ static bool create_reactors(struct scene *scene)
                                             .kind_of = kind_of,
                                             .context = scene->context,
                                             .log = &scene->log,
+                                            .on_opened = on_opened,
                                             .on_drained = on_drained,
                                             .owner = scene};
         scene->reactors[i] = reactor_create(&setup, &scene->error);
