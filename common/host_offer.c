@@ -95,20 +95,19 @@ static void serve(struct taker *taker, int64_t version)
 static void yield_to(struct taker *taker, int64_t pid)
 {
     struct host_offer *offer = taker->offer;
+    offer->setup.on_taken(offer->setup.owner, pid);
     takeover_say(&taker->channel, NULL, "draining");
     offer->path.owns_path = false;
     host_offer_withdraw(offer);
-    offer->setup.on_taken(offer->setup.owner, pid);
 }
 
-static void on_taker(uv_poll_t *poll, int status, int events)
+/* Whether it may say more: what it has said is not its last word. */
+static bool hear(struct taker *taker)
 {
-    struct taker *taker = poll->data;
     struct takeover_message message;
-    (void)status, (void)events;
     switch (takeover_hear(&taker->channel, &message)) {
     case TAKEOVER_MORE:
-        return;
+        return false;
     case TAKEOVER_READ:
         if (message.word == TAKEOVER_HELLO && !taker->has_been_served)
             serve(taker, message.number);
@@ -116,14 +115,23 @@ static void on_taker(uv_poll_t *poll, int status, int events)
             yield_to(taker, message.number);
         else
             give_up(taker->offer, "it said something out of turn");
-        return;
+        break;
     case TAKEOVER_BAD:
         give_up(taker->offer, "it said something that is no message");
-        return;
+        break;
     case TAKEOVER_GONE:
         give_up(taker->offer, "it went away before it was ready");
-        return;
+        break;
     }
+    return taker->offer->taker == taker;
+}
+
+/* Dismissed, it is freed by the loop, later. */
+static void on_taker(uv_poll_t *poll, int status, int events)
+{
+    (void)status, (void)events;
+    while (hear(poll->data))
+        ;
 }
 
 static void on_out_of_patience(uv_timer_t *timer)

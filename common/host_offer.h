@@ -20,7 +20,8 @@ struct host_offer_setup {
     const struct host_listeners *listeners;
     struct log *log;
     uv_loop_t *loop;
-    /* Another has taken over, the process `pid`. It has been told so. The offer is withdrawn. */
+    /* Another takes over, the process `pid`: it is told so when this returns, and the offer is
+     * withdrawn. What the service manager is told here, it hears before the other says a word. */
     void (*on_taken)(void *owner, int64_t pid);
     void *owner;
 };
