@@ -21,6 +21,7 @@ MAKEFLAGS += --no-builtin-rules
 .SECONDARY:
 .PHONY: all run run-split build-tests test test-asan test-tsan test-split test-freshness test-clients
 .PHONY: test-fresh test-plants simulate fuzz bench bench-deps bench-placements
+.PHONY: man install deb test-packages
 .PHONY: format check-format check-layers lint clean help FORCE
 
 all:
@@ -49,6 +50,10 @@ needs-test-fresh     := fresh
 needs-check-layers   :=
 needs-clean          :=
 needs-help           :=
+needs-man            := man
+needs-install        := build man
+needs-deb            := build man deb
+needs-test-packages  := build run man deb fresh
 
 goals := $(or $(MAKECMDGOALS),all)
 NEEDS := $(strip $(sort $(foreach goal,$(goals),\
@@ -73,4 +78,5 @@ $(wordlist 2,$(words $(goals)),$(goals)): $(firstword $(goals))
 else
 include mk/build.mk
 include mk/goals.mk
+include mk/install.mk
 endif

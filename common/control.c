@@ -34,6 +34,14 @@ static void measure_stage(const struct reactor_stage *stage, struct moment now,
         port_serve_measure(stage->serves, metrics);
 }
 
+/* They are of the whole process; the first reactor speaks for it. */
+static void measure_reloads(const struct reactor_reload *reload, struct metrics *metrics)
+{
+    static const char *const help = "Reloads of the settings.";
+    metrics_counter(metrics, "weir_reloads_total", help, "result=\"done\"", reload->done);
+    metrics_counter(metrics, "weir_reloads_total", help, "result=\"refused\"", reload->refused);
+}
+
 static void tell_metrics(const struct reactor *reactor, struct moment now, struct buffer *out)
 {
     struct metrics metrics = {.stage = reactor->name};
@@ -44,6 +52,10 @@ static void tell_metrics(const struct reactor *reactor, struct moment now, struc
     for (size_t i = 0; i < reactor->stage_count; i++)
         measure_stage(&reactor->stages[i], now, &metrics);
     measure_stage(&reactor->control, now, &metrics);
+    if (reactor->setup.number == 0) {
+        metrics.stage = "host";
+        measure_reloads(&reactor->reload, &metrics);
+    }
     *out = metrics.text;
 }
 
@@ -64,8 +76,12 @@ static void tell_readiness(const struct reactor *reactor, struct moment now, str
 static void on_ask(void *stage, struct moment now, const struct return_address *from,
                    const struct ask *ask)
 {
-    const struct reactor *reactor = stage;
+    struct reactor *reactor = stage;
     struct buffer text = {0};
+    if (bytes_are_equal(ask->key, bytes_of_text("reload"))) {
+        reactor_reload_ask(reactor, from);
+        return;
+    }
     struct answer answer = {.status = STATUS_VALUE, .life_ms = MESSAGE_LIFE_UNBOUNDED};
     if (bytes_are_equal(ask->key, bytes_of_text("metrics")))
         tell_metrics(reactor, now, &text);

@@ -8,6 +8,7 @@
 #include "common/host_listeners.h"
 #include "common/host_notify.h"
 #include "common/host_offer.h"
+#include "common/host_reload.h"
 #include "common/host_system.h"
 #include "common/host_takeover.h"
 #include "common/host_workers.h"
@@ -40,6 +41,7 @@ struct host {
     struct host_offer *offer;      /* to take over from us; NULL: nobody can */
     struct host_links links;
     struct host_guard *guard; /* NULL: no link of this process is encrypted at its end */
+    struct host_reload *reload;
     struct host_workers *workers;
     struct host_notify notify;
     enum host_phase phase;
@@ -69,7 +71,7 @@ static void on_drain_timeout(uv_timer_t *timer)
 static void wait_for_drain(struct host *host, uv_timer_cb on_timeout)
 {
     uv_timer_start(&host->patience, on_timeout,
-                   (uint64_t)(host->topology->drain_timeout / MILLISECOND), 0);
+                   (uint64_t)(host_reload_topology(host->reload)->drain_timeout / MILLISECOND), 0);
 }
 
 static void drain(struct host *host)
@@ -182,15 +184,23 @@ static void on_news(void *owner)
         uv_stop(&host->loop);
 }
 
-/* Those who connect first: a key that was taken off must not come back after it was barred. */
-static void on_reload(uv_signal_t *handle, int number)
+static void on_hangup(uv_signal_t *handle, int number)
 {
     struct host *host = handle->data;
     (void)number;
-    host_notify_reloading(&host->notify);
-    host_guard_reload(host->guard);
-    host_workers_reload(host->workers);
-    host_notify_ready_again(&host->notify);
+    host_reload_begin(host->reload);
+}
+
+static void order_reactors(void *owner, const struct reactor_order *order)
+{
+    host_workers_order(((struct host *)owner)->workers, order);
+}
+
+static void on_reload(void *owner, bool is_under_way)
+{
+    const struct host *host = owner;
+    if (host->phase == HOST_SERVING)
+        host_notify_reload(&host->notify, is_under_way);
 }
 
 static void open_loop(struct host *host)
@@ -214,8 +224,10 @@ static void close_loop(struct host *host)
     host_takeover_close(&host->takeover);
     if (host->offer != NULL)
         host_offer_withdraw(host->offer);
-    if (host->workers != NULL)
+    if (host->workers != NULL) {
         host_workers_close(host->workers);
+        host_reload_close(host->reload);
+    }
     uv_run(&host->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&host->loop) == 0);
     host_offer_destroy(&host->offer);
@@ -226,8 +238,7 @@ static void wait_for_end(struct host *host, const sigset_t *unblocked)
 {
     uv_signal_start(&host->on_term, on_signal, SIGTERM);
     uv_signal_start(&host->on_int, on_signal, SIGINT);
-    if (host->guard != NULL)
-        uv_signal_start(&host->on_hup, on_reload, SIGHUP);
+    uv_signal_start(&host->on_hup, on_hangup, SIGHUP);
     if (host->setup->takes_over)
         uv_timer_start(&host->patience, on_opening_timeout, TAKEOVER_PATIENCE / MILLISECOND, 0);
     pthread_sigmask(SIG_SETMASK, unblocked, NULL);
@@ -248,6 +259,7 @@ static bool start_guard(struct host *host, struct error *error)
     if (host->links.needs_guard)
         host->guard =
             host_guard_start(topology->processes[topology->process].allow_file, host->log, error);
+    host_reload_set_guard(host->reload, host->guard);
     return host->guard != NULL || !host->links.needs_guard;
 }
 
@@ -270,6 +282,20 @@ static bool run(struct host *host, struct error *error)
     return is_up;
 }
 
+static void prepare_reloads(struct host *host)
+{
+    const struct host_reload_setup setup = {
+        .topology = host->topology,
+        .load = host->setup->load,
+        .owner = host->setup->owner,
+        .order = order_reactors,
+        .on_reload = on_reload,
+        .host = host,
+        .log = host->log,
+    };
+    host->reload = host_reload_create(&setup, &host->loop);
+}
+
 static void prepare_workers(struct host *host)
 {
     if (host->links.are_split)
@@ -281,6 +307,7 @@ static void prepare_workers(struct host *host)
                     .keys = host->links.has_keys ? &host->links.own : NULL,
                     .ring_seed = host->links.has_seed ? host->links.seed : NULL,
                     .listeners = host->listeners.all,
+                    .reloads = host_reload_for_reactors(host->reload),
                     .log = host->log,
                     .opens_when_ready = host->setup->takes_over},
         .loop = &host->loop,
@@ -350,6 +377,7 @@ int host_run(const struct host_setup *setup, struct error *error)
     bool is_up = open_all(&host, error);
     if (is_up) {
         zsys_handler_set(NULL); /* czmq would take the signals */
+        prepare_reloads(&host);
         prepare_workers(&host);
         is_up = run(&host, error);
     }
@@ -357,6 +385,7 @@ int host_run(const struct host_setup *setup, struct error *error)
     close_loop(&host);
     if (host.workers != NULL) {
         host_workers_destroy(&host.workers);
+        host_reload_destroy(&host.reload);
         zsys_shutdown();
     }
     host_links_close(&host.links);

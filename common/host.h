@@ -15,13 +15,17 @@
 struct host_setup {
     const struct topology *topology;
     const struct stage_kind *(*kind_of)(const struct kind_spec *spec); /* the hooks behind a spec */
+    /* Reads the topology anew, as it was read for the start, for a reload (host_reload.h); the
+     * host's to destroy. NULL on error. Called from main's thread. */
+    struct topology *(*load)(void *owner, struct error *error);
+    void *owner; /* of `load` */
     struct log *log;
     bool takes_over; /* from the weir that runs: its listening sockets become ours (takeover.h) */
 };
 
 /* Runs the whole topology until SIGTERM or SIGINT, then drains and returns the exit code: 0 after a
  * drain (cut at drain_timeout or not), 1 with `error` set when it could not start, or not take
- * over. A second signal ends the process at once.
+ * over. A second signal ends the process at once; SIGHUP reloads.
  *
  * Where another weir takes over from this one, its clients are served on until they have left, or
  * for drain_timeout; then it drains as on SIGTERM, and the exit code is 0.

@@ -1,4 +1,5 @@
-/* Owns the list and, once started, the thread; the list is the thread's alone from then on. */
+/* Owns the list of the start and the thread; which list is in force is the thread's alone to say.
+ */
 #include "common/host_guard.h"
 
 #include "common/clock.h"
@@ -13,10 +14,11 @@
 #undef LOG_DEBUG
 
 struct host_guard {
-    char *allow_file;
     struct log *log;
-    struct key_list *allowed;
-    zsock_t *handler; /* NULL: could not be bound */
+    struct key_list *first;         /* as at the start */
+    const struct key_list *allowed; /* in force */
+    const struct key_list *next;    /* to be, while main waits for that */
+    zsock_t *handler;               /* NULL: could not be bound */
     zactor_t *actor;
     int64_t logged_at; /* mono ns: when a refusal was, for who is refused tries again and again */
 };
@@ -72,19 +74,6 @@ static void answer(struct host_guard *guard)
     zmsg_destroy(&request);
 }
 
-static void reload(struct host_guard *guard)
-{
-    struct error error;
-    struct key_list *allowed = keys_read_list(guard->allow_file, &error);
-    if (allowed == NULL) {
-        log_write(guard->log, LOG_ERROR, "guard", "key-list-kept", LOG_TEXT("reason", error.text));
-        return;
-    }
-    keys_free_list(&guard->allowed);
-    guard->allowed = allowed;
-    log_write(guard->log, LOG_INFO, "guard", "key-list-read", LOG_TEXT("file", guard->allow_file));
-}
-
 static void run(zsock_t *pipe, void *argument)
 {
     struct host_guard *guard = argument;
@@ -104,7 +93,9 @@ static void run(zsock_t *pipe, void *argument)
         is_ending = command == NULL || streq(command, "$TERM");
         zstr_free(&command);
         if (!is_ending) {
-            reload(guard);
+            handover_take(guard);
+            guard->allowed = guard->next;
+            handover_give(guard);
             zsock_signal(pipe, 0);
         }
     }
@@ -118,8 +109,8 @@ struct host_guard *host_guard_start(const char *allow_file, struct log *log, str
     if (allowed == NULL)
         return NULL;
     struct host_guard *guard = memory_alloc(1, sizeof *guard);
-    guard->allow_file = memory_copy_text(allow_file);
     guard->log = log;
+    guard->first = allowed;
     guard->allowed = allowed;
     handover_give(guard);
     guard->actor = zactor_new(run, guard);
@@ -131,10 +122,13 @@ struct host_guard *host_guard_start(const char *allow_file, struct log *log, str
     return NULL;
 }
 
-void host_guard_reload(struct host_guard *guard)
+void host_guard_allow(struct host_guard *guard, const struct key_list *allowed)
 {
-    zstr_send(guard->actor, "RELOAD");
+    guard->next = allowed;
+    handover_give(guard);
+    zstr_send(guard->actor, "ALLOW");
     zsock_wait(guard->actor);
+    handover_take(guard);
 }
 
 void host_guard_stop(struct host_guard **guard)
@@ -142,8 +136,7 @@ void host_guard_stop(struct host_guard **guard)
     if (*guard == NULL)
         return;
     zactor_destroy(&(*guard)->actor);
-    keys_free_list(&(*guard)->allowed);
-    free((*guard)->allow_file);
+    keys_free_list(&(*guard)->first);
     free(*guard);
     *guard = NULL;
 }

@@ -9,14 +9,14 @@
 #include "common/log.h"
 
 struct host_guard;
+struct key_list;
 
 /* Before any encrypted address is bound: without a guard, ZeroMQ would let everybody in. NULL on
  * error. */
 struct host_guard *host_guard_start(const char *allow_file, struct log *log, struct error *error);
 
-/* Reads the file again; where it cannot, logs why, and the list stays as it was. Returns when that
- * is done. */
-void host_guard_reload(struct host_guard *guard);
+/* Another list from now on; it is lent until the next, or the stop. Returns when it is in force. */
+void host_guard_allow(struct host_guard *guard, const struct key_list *allowed);
 
 void host_guard_stop(struct host_guard **guard); /* NULL inside is allowed */
 

@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+#define READY "READY=1\nSTATUS=serving"
+
 void host_notify_open(struct host_notify *notify, uv_loop_t *loop, struct log *log)
 {
     struct error error;
@@ -24,7 +26,7 @@ static void on_watchdog(uv_timer_t *timer)
 
 void host_notify_ready(struct host_notify *notify, struct host_workers *workers)
 {
-    notify_send(&notify->notify, "READY=1\nSTATUS=serving");
+    notify_send(&notify->notify, READY);
     const uint64_t half = (uint64_t)(notify->notify.watchdog_timeout / 2 / MILLISECOND);
     if (half == 0)
         return;
@@ -33,15 +35,13 @@ void host_notify_ready(struct host_notify *notify, struct host_workers *workers)
     uv_timer_start(&notify->watchdog, on_watchdog, half, half);
 }
 
-void host_notify_reloading(const struct host_notify *notify)
+void host_notify_reload(const struct host_notify *notify, bool is_under_way)
 {
-    notify_send(&notify->notify, "RELOADING=1\nMONOTONIC_USEC=%" PRId64 "\nSTATUS=reloading",
-                clock_now_mono() / MICROSECOND);
-}
-
-void host_notify_ready_again(const struct host_notify *notify)
-{
-    notify_send(&notify->notify, "READY=1\nSTATUS=serving");
+    if (is_under_way)
+        notify_send(&notify->notify, "RELOADING=1\nMONOTONIC_USEC=%" PRId64 "\nSTATUS=reloading",
+                    clock_now_mono() / MICROSECOND);
+    else
+        notify_send(&notify->notify, READY);
 }
 
 void host_notify_stopping(const struct host_notify *notify)

@@ -20,9 +20,8 @@ void host_notify_open(struct host_notify *notify, uv_loop_t *loop, struct log *l
  * has answered a ping since the last one. A reactor that is stuck answers none. */
 void host_notify_ready(struct host_notify *notify, struct host_workers *workers);
 
-/* Around a reload, which ends with host_notify_ready_again. */
-void host_notify_reloading(const struct host_notify *notify);
-void host_notify_ready_again(const struct host_notify *notify);
+/* A reload is under way, and then is over, whatever came of it. */
+void host_notify_reload(const struct host_notify *notify, bool is_under_way);
 
 void host_notify_stopping(const struct host_notify *notify);
 

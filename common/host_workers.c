@@ -153,10 +153,10 @@ void host_workers_drain(struct host_workers *workers, enum drain_manner manner)
         reactor_drain(workers->workers[i].reactor, manner);
 }
 
-void host_workers_reload(struct host_workers *workers)
+void host_workers_order(struct host_workers *workers, const struct reactor_order *order)
 {
     for (size_t i = 0; i < workers->count; i++)
-        reactor_reload(workers->workers[i].reactor);
+        reactor_order(workers->workers[i].reactor, order);
 }
 
 void host_workers_ping(struct host_workers *workers)

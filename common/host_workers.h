@@ -30,7 +30,7 @@ void host_workers_stop(struct host_workers *workers);
 
 /* For all reactors; see reactor.h. */
 void host_workers_drain(struct host_workers *workers, enum drain_manner manner);
-void host_workers_reload(struct host_workers *workers);
+void host_workers_order(struct host_workers *workers, const struct reactor_order *order);
 void host_workers_ping(struct host_workers *workers);
 
 bool host_workers_have_opened(const struct host_workers *workers);

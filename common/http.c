@@ -32,7 +32,7 @@ struct fields {
     bool is_length_good; /* digits only */
     bool is_chunked;     /* the coding is "chunked" and nothing else */
     bool expects_continue;
-    bool has_none_match, is_no_cache;
+    bool has_none_match, is_no_cache, is_of_page;
     bool is_complete;
 };
 
@@ -62,6 +62,8 @@ static int on_field(llhttp_t *parser, const char *at, size_t size)
         fields->current = FIELD_CACHING;
     } else if (is_text(at, size, "if-none-match")) {
         fields->has_none_match = true;
+    } else if (is_text(at, size, "origin") || is_text(at, size, "sec-fetch-site")) {
+        fields->is_of_page = true;
     }
     return 0;
 }
@@ -136,7 +138,7 @@ static enum http_verdict take_request_line(struct bytes input, struct http_seen 
         break;
     }
     struct bytes line = {at, (size_t)(line_end - at)};
-    enum http_verdict verdict = http_request_line_parse(line, request);
+    enum http_verdict verdict = http_request_line_parse(line, seen->takes_post, request);
     if (verdict == HTTP_READY)
         seen->line = seen->lines = line.size + 2;
     return verdict;
@@ -177,7 +179,8 @@ static enum http_verdict check_lines(struct bytes input, struct http_seen *seen,
     if (verdict == HTTP_READY)
         verdict = take_field_lines(input, seen, request);
     if (verdict != HTTP_MORE && !is_new) /* what it asks, which was not kept */
-        http_request_line_parse((struct bytes){input.data, seen->line - 2}, request);
+        http_request_line_parse((struct bytes){input.data, seen->line - 2}, seen->takes_post,
+                                request);
     return verdict;
 }
 
@@ -243,7 +246,7 @@ static enum http_verdict measure_body(const struct fields *fields, uint64_t leng
                                       struct bytes rest, struct http_seen *seen, size_t *size,
                                       struct http_request *request)
 {
-    static const char *const too_big = "the body of a GET is ignored, and this one is too large";
+    static const char *const too_big = "a body is ignored, and this one is too large";
     if (length > HTTP_MAX_BODY)
         return http_refuse(request, HTTP_TOO_BIG, 413, too_big);
     bool has_body = length > 0 || fields->codings > 0;
@@ -304,6 +307,7 @@ static enum http_verdict parse_head_and_body(struct bytes input, struct http_see
     request->head = (struct bytes){input.data, head_size};
     request->has_none_match = fields.has_none_match;
     request->is_no_cache = fields.is_no_cache;
+    request->is_of_page = fields.is_of_page;
     return verdict;
 }
 

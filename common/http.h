@@ -5,10 +5,10 @@
  * HTTP_MORE for some bytes is the same with any further bytes behind. What was found in order is
  * noted in `seen`, so that a request that comes in small pieces is not read from its start at each.
  *
- * Only GET and HEAD are understood. llhttp parses the header fields; what it lets pass in one
- * version or another is checked here: line ends other than CRLF, folded lines, space before a
- * colon, Host, and everything a request can say about its length. Nothing doubtful is guessed at:
- * the request is refused and the connection must be closed. */
+ * Only GET and HEAD are understood, and POST where the caller takes it. llhttp parses the header
+ * fields; what it lets pass in one version or another is checked here: line ends other than CRLF,
+ * folded lines, space before a colon, Host, and everything a request can say about its length.
+ * Nothing doubtful is guessed at: the request is refused and the connection must be closed. */
 #ifndef WEIR_HTTP_H
 #define WEIR_HTTP_H
 
@@ -33,6 +33,9 @@ struct http_request {
     struct bytes
         path;         /* READY: the target behind its first slash, percent-encoded; never a query */
     bool is_head;     /* HEAD rather than GET */
+    bool is_post;     /* POST rather than GET; its body is read and ignored */
+    bool is_of_page;  /* a browser sends it for a web page: Origin or Sec-Fetch-Site is among the
+                         fields, which no page can leave out of a POST (Fetch Standard, 3.1) */
     bool is_old;      /* HTTP/1.0 */
     bool keeps_alive; /* the client wants to send another */
     struct bytes head;   /* READY: all of it, for those who read more of its fields */
@@ -50,6 +53,7 @@ struct http_chunked {
 
 /* How far the bytes of one request have been looked at. Zeroed: not at all, as for the next. */
 struct http_seen {
+    bool takes_post; /* the caller's to set: POST is understood too, else it is 405 */
     size_t line;     /* bytes of the request line, its end included; 0: it is not whole */
     size_t lines;    /* bytes of this and all further whole lines, which are in order */
     bool has_blanks; /* one of these ends with white space */

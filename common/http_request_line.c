@@ -20,10 +20,12 @@ static enum http_verdict check_version(struct bytes version, struct http_request
     return HTTP_READY;
 }
 
-static enum http_verdict check_method(struct bytes method, struct http_request *request)
+static enum http_verdict check_method(struct bytes method, bool takes_post,
+                                      struct http_request *request)
 {
     request->is_head = bytes_are_equal(method, bytes_of_text("HEAD"));
-    if (!request->is_head && !bytes_are_equal(method, bytes_of_text("GET")))
+    request->is_post = takes_post && bytes_are_equal(method, bytes_of_text("POST"));
+    if (!request->is_head && !request->is_post && !bytes_are_equal(method, bytes_of_text("GET")))
         return http_refuse(request, HTTP_BAD, 405, "only GET and HEAD are served here");
     return HTTP_READY;
 }
@@ -61,7 +63,8 @@ static enum http_verdict check_target(struct bytes target, struct http_request *
     return HTTP_READY;
 }
 
-enum http_verdict http_request_line_parse(struct bytes line, struct http_request *request)
+enum http_verdict http_request_line_parse(struct bytes line, bool takes_post,
+                                          struct http_request *request)
 {
     const char *end = line.data + line.size;
     const char *method_end = memchr(line.data, ' ', line.size);
@@ -79,7 +82,8 @@ enum http_verdict http_request_line_parse(struct bytes line, struct http_request
         return verdict;
     if (target_end - target > HTTP_MAX_TARGET)
         return http_refuse(request, HTTP_TOO_BIG, 414, "the target is longer than 16 KiB");
-    verdict = check_method((struct bytes){line.data, (size_t)(method_end - line.data)}, request);
+    verdict = check_method((struct bytes){line.data, (size_t)(method_end - line.data)}, takes_post,
+                           request);
     if (verdict != HTTP_READY)
         return verdict;
     return check_target((struct bytes){target, (size_t)(target_end - target)}, request);

@@ -4,8 +4,10 @@
 
 #include "common/http.h"
 
-/* Checks a whole line, without its CRLF, and takes path, is_head and is_old from it. Pure. */
-enum http_verdict http_request_line_parse(struct bytes line, struct http_request *request);
+/* Checks a whole line, without its CRLF, and takes path, is_head, is_post and is_old from it. Pure.
+ */
+enum http_verdict http_request_line_parse(struct bytes line, bool takes_post,
+                                          struct http_request *request);
 
 /* Sets why a request is refused; returns `verdict`. */
 static inline enum http_verdict http_refuse(struct http_request *request, enum http_verdict verdict,

@@ -33,6 +33,7 @@ static const struct status_row statuses[HTTP_STATUSES] = {
     STATUS(200, "OK", ""),
     STATUS(304, "Not Modified", ""),
     STATUS(400, "Bad Request", ""),
+    STATUS(403, "Forbidden", ""),
     STATUS(404, "Not Found", ""),
     STATUS(405, "Method Not Allowed", "Allow: GET, HEAD\r\n"),
     STATUS(408, "Request Timeout", ""),
@@ -98,7 +99,13 @@ void http_format_head(struct buffer *out, struct http_date *date, int64_t wall,
         at = http_put_number(at, head->length);
     }
     at = HTTP_PUT_TEXT(at, "\r\n");
-    at = http_put(at, row->field.data, row->field.size);
+    if (head->allow) {
+        at = HTTP_PUT_TEXT(at, "Allow: ");
+        at = http_put(at, head->allow, strlen(head->allow));
+        at = HTTP_PUT_TEXT(at, "\r\n");
+    } else {
+        at = http_put(at, row->field.data, row->field.size);
+    }
     if (head->fields.size > 0)
         at = http_put(at, head->fields.data, head->fields.size);
     if (head->connection == HTTP_CLOSES)

@@ -26,7 +26,7 @@ enum http_connection {
     HTTP_CLOSES      /* behind this response */
 };
 
-#define HTTP_STATUSES 15
+#define HTTP_STATUSES 16
 
 /* The place of a status in the table (0 to HTTP_STATUSES - 1), and back. CHECK: it is there. */
 size_t http_status_index(int status);
@@ -36,6 +36,7 @@ struct http_head {
     int status;
     const char *type;    /* of the body; NULL: there is none, as with 304 (RFC 9110, 15.4.5) */
     size_t length;       /* bytes of the body */
+    const char *allow;   /* 405: the methods that there are; NULL: GET, HEAD */
     struct bytes fields; /* further header lines, each with its CRLF */
     enum http_connection connection;
 };

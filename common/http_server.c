@@ -28,17 +28,31 @@ void http_server_text(struct http_server *http, int status, const char *type, st
         buffer_append(out, body.data, body.size);
 }
 
-void http_server_error_with(struct http_server *http, int status, const char *text,
-                            struct bytes fields, uint32_t form, bool closes, struct buffer *out)
+/* Appends the response of this head whose body is a line of text. */
+static void put_line(struct http_server *http, struct http_head head, const char *text,
+                     uint32_t form, bool closes, struct buffer *out)
 {
     struct bytes line = bytes_of_text(text);
-    struct http_head head = {
-        .status = status, .type = HTTP_PLAIN, .length = line.size + 1, .fields = fields};
+    head.type = HTTP_PLAIN;
+    head.length = line.size + 1;
     http_server_head(http, &head, form, closes, out);
     if (http_server_is_head(form))
         return;
     buffer_append(out, line.data, line.size);
     buffer_append(out, "\n", 1);
+}
+
+void http_server_error_with(struct http_server *http, int status, const char *text,
+                            struct bytes fields, uint32_t form, bool closes, struct buffer *out)
+{
+    put_line(http, (struct http_head){.status = status, .fields = fields}, text, form, closes, out);
+}
+
+void http_server_error_method(struct http_server *http, const char *allow, uint32_t form,
+                              bool closes, struct buffer *out)
+{
+    put_line(http, (struct http_head){.status = 405, .allow = allow},
+             "this method does nothing here; the field Allow names what does", form, closes, out);
 }
 
 void http_server_error(struct http_server *http, int status, const char *text, uint32_t form,
@@ -59,6 +73,7 @@ enum server_take http_server_take(struct http_server *http, struct http_session 
                                   struct bytes input, struct http_request *request,
                                   struct server_taken *taken, struct buffer *reply)
 {
+    session->seen.takes_post = http->takes_post;
     enum http_verdict verdict = http_parse(input, &session->seen, request);
     if (verdict == HTTP_MORE)
         return SERVER_MORE;

@@ -11,6 +11,7 @@
 
 struct http_server {
     struct clock *clock; /* set before use */
+    bool takes_post;     /* set before use: what its stage has a use for POST for */
     struct http_date date;
     uint64_t responses[HTTP_STATUSES]; /* by http_status_index */
 };
@@ -47,6 +48,10 @@ void http_server_error(struct http_server *http, int status, const char *text, u
 /* The same, with further header lines. */
 void http_server_error_with(struct http_server *http, int status, const char *text,
                             struct bytes fields, uint32_t form, bool closes, struct buffer *out);
+
+/* 405: there is only `allow`, such as "POST", for this target. */
+void http_server_error_method(struct http_server *http, const char *allow, uint32_t form,
+                              bool closes, struct buffer *out);
 
 /* weir_<name>_requests_total, by status. */
 void http_server_measure(const struct http_server *http, const char *name, struct metrics *metrics);

@@ -142,6 +142,16 @@ void log_write_fields(struct log *log, enum log_level level, const char *stage, 
         atomic_fetch_add_explicit(&log->lines_lost, 1, memory_order_relaxed);
 }
 
+const char *log_level_name(enum log_level level)
+{
+    return level_names[level];
+}
+
+void log_set_level(struct log *log, enum log_level level)
+{
+    atomic_store_explicit(&log->level, (int)level, memory_order_relaxed);
+}
+
 bool log_parse_level(const char *word, enum log_level *level)
 {
     for (size_t i = 0; i < sizeof level_names / sizeof level_names[0]; i++) {

@@ -51,5 +51,9 @@ void log_write_fields(struct log *log, enum log_level level, const char *stage, 
 
 /* "error", "warn", "info" or "debug"; false for any other word. */
 bool log_parse_level(const char *word, enum log_level *level);
+const char *log_level_name(enum log_level level);
+
+/* From the next line on; by any thread. */
+void log_set_level(struct log *log, enum log_level level);
 
 #endif

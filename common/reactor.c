@@ -49,24 +49,6 @@ static void on_stop(uv_async_t *async)
     reactor->is_stopping = true;
 }
 
-/* A list that cannot be read leaves the one before it in force: nobody is let in, or shut out, by a
- * mistake in the file. */
-static void on_reload(uv_async_t *async)
-{
-    struct reactor *reactor = async->data;
-    const struct topology *topology = reactor->setup.topology;
-    struct error error;
-    struct key_list *allowed =
-        keys_read_list(topology->processes[topology->process].allow_file, &error);
-    if (allowed == NULL)
-        return; /* the guard, which reads it too, has logged why */
-    for (size_t i = 0; i < reactor->stage_count; i++)
-        if (reactor->stages[i].serves != NULL)
-            port_serve_allow(reactor->stages[i].serves, allowed);
-    keys_free_list(&reactor->allowed);
-    reactor->allowed = allowed;
-}
-
 static bool open_loop(struct reactor *reactor, struct error *error)
 {
     int result = uv_loop_init(&reactor->loop);
@@ -77,7 +59,7 @@ static bool open_loop(struct reactor *reactor, struct error *error)
     CHECK(uv_async_init(&reactor->loop, &reactor->on_retire, on_retire) == 0);
     CHECK(uv_async_init(&reactor->loop, &reactor->on_ping, on_ping) == 0);
     CHECK(uv_async_init(&reactor->loop, &reactor->on_stop, on_stop) == 0);
-    CHECK(uv_async_init(&reactor->loop, &reactor->on_reload, on_reload) == 0);
+    reactor_reload_open(reactor);
     uv_timer_init(&reactor->loop, &reactor->timer);
     uv_prepare_init(&reactor->loop, &reactor->before_wait);
     uv_prepare_start(&reactor->before_wait, on_wait);
@@ -85,7 +67,6 @@ static bool open_loop(struct reactor *reactor, struct error *error)
     reactor->on_retire.data = reactor;
     reactor->on_ping.data = reactor;
     reactor->on_stop.data = reactor;
-    reactor->on_reload.data = reactor;
     reactor->timer.data = reactor;
     reactor->before_wait.data = reactor;
 
@@ -221,60 +202,14 @@ static void name_stages(struct reactor *reactor)
     };
 }
 
-/* The settings at the end of the way towards the origin; NULL: the stage asks nobody. */
-static const struct settings *origin_of(const struct topology *topology, size_t stage)
-{
-    const struct topology_stage *at = &topology->stages[stage];
-    if (at->asks == SIZE_MAX)
-        return NULL;
-    while (at->asks != SIZE_MAX)
-        at = &topology->stages[at->asks];
-    return &topology->instances[at->first_instance].settings;
-}
-
-/* What an instance that listens may let in; 0 where its kind has no such setting. */
-static size_t max_clients(const struct topology *topology, const struct topology_instance *instance)
-{
-    return topology->stages[instance->stage].listen != NULL &&
-                   settings_has(&instance->settings, "max_clients")
-               ? (size_t)settings_number(&instance->settings, "max_clients")
-               : 0;
-}
-
-/* Of all in this process: its reactors are those that the topology has. */
-static size_t count_clients(const struct topology *topology)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < topology->reactor_count; i++)
-        for (size_t j = 0; j < topology->reactors[i].count; j++)
-            count +=
-                max_clients(topology, &topology->instances[topology->reactors[i].instances[j]]);
-    return count;
-}
-
 static bool create_stage(struct reactor *reactor, size_t index, struct error *error)
 {
     struct reactor_stage *stage = &reactor->stages[index];
     const struct topology_instance *instance = instance_of(reactor, index);
-    struct stage_setup setup = {
-        .name = instance->name,
-        .settings = &instance->settings,
-        .origin = origin_of(reactor->setup.topology, instance->stage),
-        .asks = stage->asks,
-        .control = stage->control,
-        .serves = stage->serves,
-        .loop = &reactor->loop,
-        .clock = &reactor->clock,
-        .listener = -1,
-        .log = reactor->setup.log,
-    };
-    setup.cache_count = topology_caches(reactor->setup.topology, instance->stage, setup.caches);
+    struct stage_setup setup = reactor_stage_setup(reactor, index, reactor->setup.topology);
     if (reactor->setup.topology->stages[instance->stage].listen != NULL) {
         struct listener *listener = &reactor->setup.listeners[instance->stage];
         setup.listener = listener->descriptors[instance->number];
-        setup.address = listener->address;
-        if (max_clients(reactor->setup.topology, instance) > 0)
-            setup.all_clients = count_clients(reactor->setup.topology);
         listener->descriptors[instance->number] = -1;
     }
     struct error reason = {0};
@@ -333,7 +268,7 @@ void reactor_destroy(struct reactor **reactor_address)
     uv_close((uv_handle_t *)&reactor->on_retire, NULL);
     uv_close((uv_handle_t *)&reactor->on_ping, NULL);
     uv_close((uv_handle_t *)&reactor->on_stop, NULL);
-    uv_close((uv_handle_t *)&reactor->on_reload, NULL);
+    uv_close((uv_handle_t *)&reactor->reload.on_order, NULL);
     uv_run(&reactor->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&reactor->loop) == 0);
 
@@ -344,7 +279,6 @@ void reactor_destroy(struct reactor **reactor_address)
     }
     port_serve_destroy(&reactor->control.serves);
     reactor_sockets_fini(&reactor->sockets);
-    keys_free_list(&reactor->allowed);
     free(reactor->stages);
     free(reactor);
     *reactor_address = NULL;
@@ -360,11 +294,6 @@ void reactor_drain(struct reactor *reactor, enum drain_manner manner)
 void reactor_ping(struct reactor *reactor)
 {
     uv_async_send(&reactor->on_ping);
-}
-
-void reactor_reload(struct reactor *reactor)
-{
-    uv_async_send(&reactor->on_reload);
 }
 
 void reactor_stop(struct reactor *reactor)

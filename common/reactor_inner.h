@@ -6,6 +6,8 @@
 #include "common/reactor.h"
 #include "common/reactor_socket.h"
 
+#define REACTOR_RELOAD_WAITERS 64
+
 struct reactor_stage {
     struct port_owner owner;
     struct ask_port *asks;     /* or NULL */
@@ -13,6 +15,18 @@ struct reactor_stage {
     struct serve_port *serves; /* or NULL */
     bool is_open;              /* what it asks can be asked, and it was told */
     bool is_serving;           /* it can be asked */
+};
+
+/* Its part in reloads. */
+struct reactor_reload {
+    uv_async_t on_order;                         /* rung from other threads */
+    _Atomic(const struct reactor_order *) order; /* to be carried out; NULL: none */
+    struct reload_waiter {
+        struct return_address from;
+        uint64_t number; /* of the reload whose outcome it waits for, or of an earlier one */
+    } waiters[REACTOR_RELOAD_WAITERS]; /* who asked for one through the control port */
+    size_t waiter_count;
+    uint64_t done, refused; /* reloads, when last told */
 };
 
 struct reactor {
@@ -27,13 +41,12 @@ struct reactor {
     uv_loop_t loop;
     uv_prepare_t before_wait; /* marks the clock as old */
     uv_timer_t timer;
-    int64_t timer_at;         /* mono ns: when the timer will ring, or NEVER */
-    uv_async_t on_drain;      /* rung from other threads: promptly */
-    uv_async_t on_retire;     /* rung from other threads: patiently */
-    uv_async_t on_ping;       /* rung from other threads */
-    uv_async_t on_stop;       /* rung from other threads */
-    uv_async_t on_reload;     /* rung from other threads */
-    struct key_list *allowed; /* who may ask; NULL: as at the start */
+    int64_t timer_at;     /* mono ns: when the timer will ring, or NEVER */
+    uv_async_t on_drain;  /* rung from other threads: promptly */
+    uv_async_t on_retire; /* rung from other threads: patiently */
+    uv_async_t on_ping;   /* rung from other threads */
+    uv_async_t on_stop;   /* rung from other threads */
+    struct reactor_reload reload;
 
     bool has_work_left; /* the next turn does not wait */
     bool is_opening;    /* some stage is not open or not serving yet */
@@ -47,5 +60,17 @@ struct reactor {
 
 /* Everything between two waits of the loop. */
 void reactor_turn(struct reactor *reactor);
+
+/* ---- reactor_reload.c ---- */
+
+/* What a stage is created or configured with, but for its listener: its settings are those of
+ * `topology`, which runs or is to. */
+struct stage_setup reactor_stage_setup(const struct reactor *reactor, size_t stage,
+                                       const struct topology *topology);
+
+void reactor_reload_open(struct reactor *reactor); /* its handle is closed with the others */
+
+/* Somebody asks for a reload: is answered with its outcome, or at once where that cannot be. */
+void reactor_reload_ask(struct reactor *reactor, const struct return_address *from);
 
 #endif

@@ -43,6 +43,15 @@ struct server *server_create(const struct stage_setup *setup, const struct serve
     return server;
 }
 
+void server_configure(struct server *server, const struct stage_setup *setup,
+                      const struct server_limits *limits)
+{
+    const size_t clients = server->limits.max_clients;
+    server->limits = *limits;
+    server_listen_clamp(server, setup, clients);
+    server_admission_limit(&server->admission, limits->max_parallel, limits->max_waiting);
+}
+
 int64_t server_on_turn(void *stage, struct moment now)
 {
     struct server *server = server_of(stage);

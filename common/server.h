@@ -110,14 +110,17 @@ struct server_limits {
  * an idle connection is kept is the protocol's custom. */
 // clang-format off
 #define SERVER_SETTINGS(idle)                                                                           \
-    {.name = "max_clients", .type = SETTING_COUNT, .preset = "10000", .is_divided = true},         \
-    {.name = "max_parallel", .type = SETTING_COUNT, .preset = "10000", .is_divided = true},        \
-    {.name = "max_waiting", .type = SETTING_COUNT, .preset = "10000", .is_divided = true},         \
-    {.name = "timeout", .type = SETTING_DURATION, .preset = "1s"},                                 \
-    {.name = "head_timeout", .type = SETTING_DURATION, .preset = "10s"},                           \
-    {.name = "idle_timeout", .type = SETTING_DURATION, .preset = (idle)},                          \
-    {.name = "send_timeout", .type = SETTING_DURATION, .preset = "10s"},                           \
-    {.name = "max_output", .type = SETTING_SIZE, .preset = "1GiB"}
+    {.name = "max_clients", .type = SETTING_COUNT, .preset = "10000", .is_divided = true,          \
+     .is_live = true},                                                                             \
+    {.name = "max_parallel", .type = SETTING_COUNT, .preset = "10000", .is_divided = true,         \
+     .is_live = true},                                                                             \
+    {.name = "max_waiting", .type = SETTING_COUNT, .preset = "10000", .is_divided = true,          \
+     .is_live = true},                                                                             \
+    {.name = "timeout", .type = SETTING_DURATION, .preset = "1s", .is_live = true},                \
+    {.name = "head_timeout", .type = SETTING_DURATION, .preset = "10s", .is_live = true},          \
+    {.name = "idle_timeout", .type = SETTING_DURATION, .preset = (idle), .is_live = true},         \
+    {.name = "send_timeout", .type = SETTING_DURATION, .preset = "10s", .is_live = true},          \
+    {.name = "max_output", .type = SETTING_SIZE, .preset = "1GiB", .is_live = true}
 // clang-format on
 struct server_limits server_limits_of(const struct settings *settings);
 
@@ -128,6 +131,11 @@ struct server;
 struct server *server_create(const struct stage_setup *setup, const struct server_limits *limits,
                              const struct server_protocol *protocol, void *owner,
                              struct error *error);
+
+/* New limits while it runs, clamped as at the start. Who is connected stays, and so does who waits;
+ * deadlines that run already stay as they were set. */
+void server_configure(struct server *server, const struct stage_setup *setup,
+                      const struct server_limits *limits);
 
 void server_measure(const struct server *server, struct metrics *metrics);
 void server_destroy(struct server **server);

@@ -10,6 +10,13 @@ void server_admission_init(struct server_admission *admission, size_t max_parall
     admission->end = &admission->first;
 }
 
+void server_admission_limit(struct server_admission *admission, size_t max_parallel,
+                            size_t max_waiting)
+{
+    admission->max_parallel = max_parallel;
+    admission->max_waiting = max_waiting;
+}
+
 static void unlink_waiting(struct server_admission *admission, struct server_request *request)
 {
     *request->link = request->next_waiting;
@@ -53,7 +60,7 @@ void server_admission_leave(struct server_admission *admission, struct server_re
 struct server_request *server_admission_next(struct server_admission *admission)
 {
     struct server_request *request = admission->first;
-    if (!request || admission->in_progress == admission->max_parallel)
+    if (!request || admission->in_progress >= admission->max_parallel)
         return NULL;
     unlink_waiting(admission, request);
     admission->in_progress++;

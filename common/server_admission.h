@@ -16,6 +16,10 @@ struct server_admission {
 void server_admission_init(struct server_admission *admission, size_t max_parallel,
                            size_t max_waiting);
 
+/* Other bounds from now on. Who is in progress or waits stays, even where that is more. */
+void server_admission_limit(struct server_admission *admission, size_t max_parallel,
+                            size_t max_waiting);
+
 /* ASKED: it is in progress now. WAITING: it is in the queue. DONE: it is refused. The state of the
  * request is set to the same. */
 enum server_request_state server_admission_enter(struct server_admission *admission,

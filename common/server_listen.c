@@ -83,7 +83,7 @@ static enum log_level level_of_lowering(const struct settings *settings)
 }
 
 /* One client too many takes a descriptor as well while it is told so. */
-static void clamp_clients(struct server *server, const struct stage_setup *setup)
+void server_listen_clamp(struct server *server, const struct stage_setup *setup, size_t before)
 {
     struct rlimit limit;
     server->max_refused = SERVER_MAX_REFUSED;
@@ -94,10 +94,11 @@ static void clamp_clients(struct server *server, const struct stage_setup *setup
     size_t most = share - share / 16;
     if (clients > most) {
         server->limits.max_clients = most > 0 ? most : 1;
-        log_write(server->log, level_of_lowering(setup->settings), server->name,
-                  "max-clients-lowered", LOG_NUMBER("from", (int64_t)clients),
-                  LOG_NUMBER("to", (int64_t)server->limits.max_clients),
-                  LOG_NUMBER("descriptors", (int64_t)limit.rlim_cur));
+        if (server->limits.max_clients != before)
+            log_write(server->log, level_of_lowering(setup->settings), server->name,
+                      "max-clients-lowered", LOG_NUMBER("from", (int64_t)clients),
+                      LOG_NUMBER("to", (int64_t)server->limits.max_clients),
+                      LOG_NUMBER("descriptors", (int64_t)limit.rlim_cur));
         clients = server->limits.max_clients;
     }
     size_t left = share > clients ? share - clients : 0;
@@ -113,7 +114,7 @@ bool server_listen_init(struct server *server, const struct stage_setup *setup, 
     socklen_t size = sizeof(address);
     server->is_unix = getsockname(descriptor, (struct sockaddr *)&address, &size) == 0 &&
                       address.ss_family == AF_UNIX;
-    clamp_clients(server, setup);
+    server_listen_clamp(server, setup, 0);
     int result;
     if (server->is_unix) {
         uv_pipe_t *pipe = memory_alloc(1, sizeof(*pipe));

@@ -131,6 +131,10 @@ bool server_listen_init(struct server *server, const struct stage_setup *setup,
                         struct error *error);
 void server_listen_close(struct server *server);
 
+/* Lowers max_clients to its part of the descriptors that the process may have; logs that unless it
+ * was `before` already. */
+void server_listen_clamp(struct server *server, const struct stage_setup *setup, size_t before);
+
 /* ---- server_connection.c ---- */
 
 /* For a fresh one, zeroed but for its handle, `server` and `is_refused`: it is the server's now. */

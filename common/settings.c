@@ -57,3 +57,12 @@ const char *settings_list_next(const char *item)
 {
     return item + strlen(item) + 1;
 }
+
+bool settings_lists_are_equal(const char *a, const char *b)
+{
+    while (*a && strcmp(a, b) == 0) {
+        a = settings_list_next(a);
+        b = settings_list_next(b);
+    }
+    return !*a && !*b;
+}

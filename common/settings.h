@@ -31,10 +31,13 @@ struct setting_spec {
     const char *preset; /* the default as it would be written; NULL: none, and it may be left out */
     bool is_divided;  /* a COUNT or SIZE for the stage as a whole, shared out among its instances */
     bool is_required; /* nested: where its mapping is written */
+    bool is_live;     /* a reload may change it while weir runs */
     bool (*check)(const char *text, struct error *error); /* or NULL; what the type cannot tell */
     const char *(*conceal)(const char *text, char *out,
                            size_t size); /* for --print-topology; or NULL */
 };
+
+struct settings;
 
 /* What the topology has to know of a kind of stage. */
 struct kind_spec {
@@ -44,6 +47,10 @@ struct kind_spec {
     bool asks;                           /* it asks another stage: needs `asks` */
     bool asks_control;                   /* it asks the control port of every reactor */
     bool listens;                        /* it has `listen`, `instances` */
+
+    /* Whether the settings of an instance, each of which is fine, go together. Pure. False, the
+     * reason, and the name of the setting that is to blame. NULL: they always do. */
+    bool (*check)(const struct settings *settings, const char **blamed, struct error *error);
 };
 
 /* The values of one instance, in the order of its kind's declarations. */
@@ -68,6 +75,10 @@ const char *settings_text(const struct settings *settings, const char *name);
  *     for (item = settings_list(…); *item; item = settings_list_next(item)) */
 const char *settings_list(const struct settings *settings, const char *name);
 const char *settings_list_next(const char *item);
+
+/* Whether two lists hold the same, in the same order. */
+bool settings_lists_are_equal(const char *a, const char *b);
+
 /* Whether the value is as the kind has it by default, be it that somebody wrote it. */
 bool settings_is_preset(const struct settings *settings, const char *name);
 

@@ -50,7 +50,7 @@ static inline enum status port_ask(struct ask_port *port, uint64_t token, const 
 
 /* Wants NOTICE_PROVEN: from now on each shard is asked for the age of its proof every `every` ns.
  * One comes whenever the oldest of the shards' proofs has become younger, and none while a shard
- * has no session or no proof. Called in `create`. */
+ * has no session or no proof. Called in `create`, and again where the time changes. */
 static inline void port_watch(struct ask_port *port, int64_t every)
 {
     port->watch(port, every);
@@ -72,7 +72,8 @@ static inline void port_notify(struct serve_port *port, const struct notice *not
     port->notify(port, notice);
 }
 
-/* What a stage is created with. All that it points to outlives the stage. */
+/* What a stage is created with. All that it points to outlives the stage, but for the settings and
+ * their texts: these do until the next `configure`. */
 struct stage_setup {
     const char *name;                /* of the instance: "http.0", or "http" where there is one */
     const struct settings *settings; /* checked; this instance's share */
@@ -102,9 +103,15 @@ enum drain_manner {
 struct stage_kind {
     struct kind_spec spec;
 
-    /* Allocates the stage and checks what the declarations of its settings could not. NULL and an
-     * error text on failure; never aborts. */
+    /* Allocates the stage. NULL and an error text on failure; never aborts. */
     void *(*create)(const struct stage_setup *setup, struct error *error);
+
+    /* New settings while it runs, in force when this returns: it cannot fail, for what could be
+     * wrong with them has been checked (struct kind_spec). Those of its origin may be new too, and
+     * `all_clients`; all else in the setup is as it was at `create`, but for `listener`, which is
+     * -1. Called at every reload, whether anything is different or not, because the settings before
+     * and their texts are gone afterwards. NULL: nothing about it is live. */
+    void (*configure)(void *stage, struct moment now, const struct stage_setup *setup);
 
     /* The local stages it asks can be asked: a front end starts to listen. Called once. False and
      * an error text when it cannot, which ends the process. May be NULL. */

@@ -9,6 +9,7 @@
 #include "common/buffer.h"
 #include "common/error.h"
 #include "common/keys.h"
+#include "common/log.h"
 #include "common/settings.h"
 #include "common/trail.h"
 
@@ -67,9 +68,11 @@ struct topology {
     size_t process;                    /* the one to run; SIZE_MAX: not chosen, and */
     struct topology_reactor *reactors; /* its reactors: none */
     size_t reactor_count;
-    int64_t drain_timeout;        /* ns */
-    const char *hash_key_file;    /* the seed of the rings; NULL: made of the shards' names */
-    struct topology_arena *arena; /* what all of the above lies in */
+    int64_t drain_timeout;             /* ns */
+    enum log_level log_level;          /* unless an option or a variable says otherwise */
+    const char *hash_key_file;         /* the seed of the rings; NULL: made of the shards' names */
+    const struct topology_draft *said; /* what it was made of, for messages about it */
+    struct topology_arena *arena;      /* what all of the above lies in */
 };
 
 struct topology_draft; /* parsed, not yet checked */
@@ -101,6 +104,9 @@ struct topology *topology_check(struct topology_draft **draft, struct error *err
  * they live as long as the topology. Returns how many there are. */
 size_t topology_caches(const struct topology *topology, size_t stage,
                        const char *caches[TRAIL_MOST]);
+
+/* The index of the instance of that name; SIZE_MAX: there is none. */
+size_t topology_find_instance(const struct topology *topology, const char *name);
 
 void topology_destroy(struct topology **topology);
 void topology_draft_destroy(struct topology_draft **draft);

@@ -191,6 +191,26 @@ static bool check_drain_timeout(const struct topology_draft *draft, struct topol
                         draft_quote(written->text, quoted));
 }
 
+static bool check_log_level(const struct topology_draft *draft, struct topology *topology)
+{
+    const struct draft_text *written = &draft->log_level;
+    char quoted[DRAFT_MAX_NAME + 3];
+
+    return log_parse_level(written->text ? written->text : "info", &topology->log_level) ||
+           draft_refuse(draft, written->place, NULL, "log_level",
+                        "%s is not error, warn, info or debug", draft_quote(written->text, quoted));
+}
+
+/* The draft's arrays and texts lie in the arena that becomes the topology's. */
+static const struct topology_draft *keep(const struct topology_draft *draft)
+{
+    struct topology_draft *kept = topology_arena_take(draft->arena, 1, sizeof *kept);
+
+    *kept = *draft;
+    kept->error = NULL;
+    return kept;
+}
+
 struct topology *topology_check(struct topology_draft **draft, struct error *error)
 {
     struct topology *topology = memory_alloc(1, sizeof *topology);
@@ -199,13 +219,23 @@ struct topology *topology_check(struct topology_draft **draft, struct error *err
     topology->file = (*draft)->file;
     topology->arena = (*draft)->arena;
     topology->hash_key_file = (*draft)->hash_key_file.text;
+    topology->said = keep(*draft);
     if (!draft_check_links(*draft, topology) || !draft_divide(*draft, topology) ||
         !draft_place_instances(*draft, topology) || !draft_check_reach(*draft, topology) ||
-        !draft_check_takeover(*draft, topology) || !check_drain_timeout(*draft, topology))
+        !draft_check_takeover(*draft, topology) || !check_drain_timeout(*draft, topology) ||
+        !check_log_level(*draft, topology))
         topology_destroy(&topology);
     (*draft)->arena = NULL; /* the topology's, or freed with it */
     topology_draft_destroy(draft);
     return topology;
+}
+
+size_t topology_find_instance(const struct topology *topology, const char *name)
+{
+    for (size_t i = 0; i < topology->instance_count; i++)
+        if (strcmp(topology->instances[i].name, name) == 0)
+            return i;
+    return SIZE_MAX;
 }
 
 void topology_destroy(struct topology **topology)

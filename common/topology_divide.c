@@ -101,6 +101,20 @@ static bool share_setting(const struct topology_draft *draft, const struct draft
     return true;
 }
 
+/* What the kind says of the settings of an instance together. */
+static bool check_instance(const struct topology_draft *draft, const struct draft_stage *stage,
+                           const struct topology_instance *instance)
+{
+    const char *blamed = NULL;
+    struct error reason;
+
+    if (!stage->kind->check || stage->kind->check(&instance->settings, &blamed, &reason))
+        return true;
+    struct draft_place place = stage->settings[draft_find_setting(stage->kind, blamed)].place;
+    return draft_refuse(draft, place.line > 0 || place.origin ? place : stage->place, stage->name,
+                        blamed, "%s", reason.text);
+}
+
 static const char *name_instance(const struct topology_draft *draft, const char *stage,
                                  size_t number, size_t count)
 {
@@ -130,6 +144,9 @@ static bool divide_stage(const struct topology_draft *draft, struct topology *to
     }
     for (size_t i = 0; i < settings; i++)
         if (!share_setting(draft, stage, i, instances, made->instance_count))
+            return false;
+    for (size_t i = 0; i < made->instance_count; i++)
+        if (!check_instance(draft, stage, &instances[i]))
             return false;
     return true;
 }

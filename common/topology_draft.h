@@ -54,7 +54,7 @@ struct draft_process {
 };
 
 struct topology_draft {
-    struct topology_arena *arena; /* NULL once the topology has taken it */
+    struct topology_arena *arena; /* all it points to; NULL once the topology has taken it */
     const char *file;
     const struct kind_spec *const *kinds;
     size_t kind_count;
@@ -64,7 +64,7 @@ struct topology_draft {
     size_t process_count;
     size_t process; /* the one that is to run; SIZE_MAX: not chosen */
     struct draft_place processes_place;
-    struct draft_text drain_timeout, hash_key_file, takeover;
+    struct draft_text drain_timeout, log_level, hash_key_file, takeover;
     struct error *error; /* of the call in progress */
 };
 

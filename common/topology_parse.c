@@ -300,13 +300,15 @@ static bool read_top_key(const struct reader *reader, const char *key, const yam
         return reader_read_placement(reader, key, value, place);
     if (strcmp(key, "drain_timeout") == 0)
         return reader_read_text(reader, value, place, NULL, key, &draft->drain_timeout);
+    if (strcmp(key, "log_level") == 0)
+        return reader_read_text(reader, value, place, NULL, key, &draft->log_level);
     if (strcmp(key, "hash_key_file") == 0)
         return reader_read_text(reader, value, place, NULL, key, &draft->hash_key_file);
     if (strcmp(key, "takeover") == 0)
         return reader_read_text(reader, value, place, NULL, key, &draft->takeover);
     return draft_refuse(draft, place, NULL, key,
                         "unknown key; here go stages, reactors or processes, drain_timeout, "
-                        "hash_key_file and takeover");
+                        "log_level, hash_key_file and takeover");
 }
 
 static bool read_root(const struct reader *reader)

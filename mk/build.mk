@@ -24,10 +24,12 @@ LINK    = $(CC) -pthread $($(VARIANT)-ldflags) $(LDFLAGS)
 sources  := $(wildcard common/*.c stages/*.c stages/*/*.c)
 support  := $(filter-out %_main.c,$(wildcard tests/support/*.c))
 programs := $(wildcard tests/support/*_main.c)
-tests    := $(foreach kind,unit stage system,$(sort $(wildcard tests/$(kind)/*_test.c)))
+# ThreadSanitizer takes what has threads: no unit test, no parser's fuzzer and no simulation starts one.
+kinds    := $(if $(filter tsan,$(VARIANT)),,unit) stage system
+tests    := $(foreach kind,$(kinds),$(sort $(wildcard tests/$(kind)/*_test.c)))
 splits   := $(sort $(wildcard tests/split/*_test.c))
 freshes  := $(sort $(wildcard tests/freshness/*_test.c))
-fuzzers  := $(wildcard tests/fuzz/*_fuzz.c)
+fuzzers  := $(if $(filter tsan,$(VARIANT)),,$(wildcard tests/fuzz/*_fuzz.c))
 benches  := $(wildcard tests/bench/*.c)
 simulate := $(wildcard tests/simulate/*.c)
 
@@ -40,7 +42,7 @@ SPLITS   := $(splits:%.c=$(B)/%)
 FRESHES  := $(freshes:%.c=$(B)/%)
 FUZZERS  := $(fuzzers:tests/fuzz/%_fuzz.c=$(B)/fuzz/%)
 BENCHES  := $(benches:tests/bench/%.c=$(B)/%)
-SIMULATE := $(B)/simulate
+SIMULATE := $(if $(filter tsan,$(VARIANT)),,$(B)/simulate)
 
 LIB_OBJECTS := $(filter-out $(B)/stages/weir.o,$(sources:%.c=$(B)/%.o)) $(B)/default_topology.o
 

@@ -19,7 +19,7 @@ test: build-tests
 	        $(filter $(B)/tests/system/%,$(TESTS))
 
 ## make test-asan      the same under AddressSanitizer and UndefinedBehaviorSanitizer
-## make test-tsan      the same under ThreadSanitizer
+## make test-tsan      what has threads, under ThreadSanitizer
 test-asan test-tsan: test-%:
 	$(Q)$(MAKE) VARIANT=$* test
 
@@ -114,4 +114,4 @@ clean:
 
 ## make help           this list
 help:
-	@sed -n 's/^## //p' mk/goals.mk
+	@sed -n 's/^## //p' mk/goals.mk mk/install.mk

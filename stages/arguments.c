@@ -56,7 +56,8 @@ static const struct option options[] = {
     {"max-clients", "COUNT", "connections at once", OVERRIDE("http-frontend", "max_clients")},
     {"max-parallel", "COUNT", "requests in progress at once",
      OVERRIDE("http-frontend", "max_parallel")},
-    {"log-level", "LEVEL", "error, warn, info (unless set) or debug", USE(USE_LOG_LEVEL)},
+    {"log-level", "LEVEL", "error, warn, info or debug, in place of the file's log_level",
+     USE(USE_LOG_LEVEL)},
     {"log-format", "FORMAT", "text (unless set) or json", USE(USE_LOG_FORMAT)},
     {"check", NULL, "check the topology and stop", ACTION(ARGUMENTS_CHECK)},
     {"print-topology", NULL, "print what would run and stop", ACTION(ARGUMENTS_PRINT)},
@@ -180,6 +181,7 @@ static bool use(struct arguments *arguments, const struct option *option, const 
         take_action(arguments, option->action);
         return true;
     case USE_LOG_LEVEL:
+        arguments->has_log_level = true;
         return log_parse_level(value, &arguments->log_level) ||
                error_set(error, "%s must be error, warn, info or debug", origin);
     case USE_LOG_FORMAT:

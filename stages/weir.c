@@ -80,9 +80,11 @@ static struct topology_draft *read_topology(const char *path, struct error *erro
     return draft;
 }
 
+/* For the start, and for each reload. */
 static struct topology *load(const struct arguments *arguments, struct error *error)
 {
     struct topology_draft *draft = read_topology(arguments->topology, error);
+    struct topology *topology;
 
     if (!draft)
         return NULL;
@@ -100,25 +102,35 @@ static struct topology *load(const struct arguments *arguments, struct error *er
             return NULL;
         }
     }
-    return topology_check(&draft, error);
+    topology = topology_check(&draft, error);
+    if (topology && arguments->has_log_level)
+        topology->log_level = arguments->log_level;
+    return topology;
 }
 
-static int run(const struct arguments *arguments, const struct topology *topology)
+static struct topology *load_anew(void *arguments, struct error *error)
+{
+    return load(arguments, error);
+}
+
+static int run(struct arguments *arguments, const struct topology *topology)
 {
     struct error error = {""};
     struct log log;
+    const struct host_setup setup = {.topology = topology,
+                                     .kind_of = registry_of,
+                                     .load = load_anew,
+                                     .owner = arguments,
+                                     .log = &log,
+                                     .takes_over = arguments->takes_over};
     int code;
 
-    log_init(&log, STDERR_FILENO, arguments->log_level, arguments->log_json);
-    code = host_run(&(struct host_setup){.topology = topology,
-                                         .kind_of = registry_of,
-                                         .log = &log,
-                                         .takes_over = arguments->takes_over},
-                    &error);
+    log_init(&log, STDERR_FILENO, topology->log_level, arguments->log_json);
+    code = host_run(&setup, &error);
     return error.text[0] ? fail(&error) : code;
 }
 
-static int act(const struct arguments *arguments)
+static int act(struct arguments *arguments)
 {
     struct buffer text = {0};
     struct topology *topology;

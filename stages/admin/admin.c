@@ -1,10 +1,14 @@
-/* Operations over HTTP. A request for /metrics or /readyz becomes a survey of all reactors; the
- * answers are put together when the last has come, or when time is up. One request is in progress
- * at a time, the others wait for their turn.
+/* Operations over HTTP. A request becomes a survey of the reactors; the answers are put together
+ * when the last has come, or when time is up. One request is in progress at a time, the others wait
+ * for their turn.
+ *
+ * What only tells something is for GET; what does something is for POST, and not for browsers: a
+ * page of anybody's could make one send it here, to the loopback too.
  *
  * Owns its server, its counters of statuses, and the survey; runs in its reactor's thread. */
 #include "stages/admin/admin.h"
 
+#include "common/control.h"
 #include "common/http_server.h"
 #include "common/memory.h"
 #include "stages/admin/survey.h"
@@ -15,7 +19,7 @@ struct admin {
     struct server *server;
     struct http_server http;
     struct survey survey;
-    bool wants_readiness; /* the survey's question; else metrics */
+    enum subject { METRICS, READINESS, RELOAD, SUBJECTS } subject; /* of the survey */
 };
 SERVER_STAGE(struct admin);
 
@@ -24,44 +28,66 @@ static const struct server_limits limits = {
     .max_clients = 64,
     .max_parallel = 1,
     .max_waiting = 64,
-    .timeout = 1 * SECOND,
+    .timeout = 10 * SECOND, /* a reload may have to wait for another */
     .head_timeout = 5 * SECOND,
     .idle_timeout = 120 * SECOND, /* longer than the pause between two scrapes */
     .send_timeout = 10 * SECOND,
     .max_output = 64 << 20,
 };
 
-#define KEY_METRICS "metrics"
-#define KEY_READY   "ready"
+#define SURVEY_TIME (1 * SECOND) /* then it is told what has come */
+
+static const struct {
+    const char *path;
+    bool does_something;
+    const char *key; /* for the control ports */
+} subjects[SUBJECTS] = {
+    [METRICS] = {"metrics", false, "metrics"},
+    [READINESS] = {"readyz", false, "ready"},
+    [RELOAD] = {"reload", true, "reload"},
+};
 
 static bool is_text(struct bytes bytes, const char *text)
 {
     return bytes_are_equal(bytes, bytes_of_text(text));
 }
 
+static enum subject subject_of(struct bytes path)
+{
+    enum subject subject = 0;
+    while (subject < SUBJECTS && !is_text(path, subjects[subject].path))
+        subject++;
+    return subject;
+}
+
 static enum server_take take(void *owner, void *session, struct bytes input,
                              struct server_taken *taken, struct buffer *reply)
 {
     struct admin *admin = owner;
+    struct http_server *http = &admin->http;
     struct http_request request;
-    enum server_take outcome =
-        http_server_take(&admin->http, session, input, &request, taken, reply);
+    enum server_take outcome = http_server_take(http, session, input, &request, taken, reply);
     if (outcome != SERVER_ASK)
         return outcome;
-    if (is_text(request.path, "metrics")) {
-        taken->key = bytes_of_text(KEY_METRICS);
-        return SERVER_ASK;
-    }
-    if (is_text(request.path, "readyz")) {
-        taken->key = bytes_of_text(KEY_READY);
-        return SERVER_ASK;
-    }
-    if (is_text(request.path, "healthz"))
-        http_server_text(&admin->http, 200, HTTP_PLAIN, bytes_of_text("ok\n"), taken->form,
-                         taken->is_last, reply);
-    else
-        http_server_error(&admin->http, 404, "there are /metrics, /healthz and /readyz here",
+    const enum subject subject = subject_of(request.path);
+    const bool is_health = is_text(request.path, "healthz");
+    const bool is_action = subject != SUBJECTS && subjects[subject].does_something;
+    if (subject == SUBJECTS && !is_health)
+        http_server_error(http, 404, "there are /metrics, /healthz, /readyz and /reload here",
                           taken->form, taken->is_last, reply);
+    else if (request.is_post != is_action)
+        http_server_error_method(http, is_action ? "POST" : "GET, HEAD", taken->form,
+                                 taken->is_last, reply);
+    else if (is_action && request.is_of_page)
+        http_server_error(http, 403, "a web page may not ask for this", taken->form, taken->is_last,
+                          reply);
+    else if (is_health)
+        http_server_text(http, 200, HTTP_PLAIN, bytes_of_text("ok\n"), taken->form, taken->is_last,
+                         reply);
+    else {
+        taken->key = bytes_of_text(subjects[subject].path);
+        return SERVER_ASK;
+    }
     return SERVER_REPLY;
 }
 
@@ -70,8 +96,29 @@ static enum status ask(void *owner, uint64_t token, uint32_t form, struct bytes 
 {
     struct admin *admin = owner;
     (void)form;
-    admin->wants_readiness = is_text(key, KEY_READY);
-    return survey_start(&admin->survey, token, key, deadline);
+    admin->subject = subject_of(key);
+    const struct bytes question = bytes_of_text(subjects[admin->subject].key);
+    if (subjects[admin->subject].does_something) /* what is done is for all of the process */
+        return survey_start(&admin->survey, token, question, 1, deadline);
+    const int64_t end = clock_read(admin->http.clock).mono + SURVEY_TIME;
+    return survey_start(&admin->survey, token, question, admin->survey.asks->shards,
+                        clock_earlier(end, deadline));
+}
+
+static void respond_reload(struct http_server *http, struct bytes text, uint32_t form, bool closes,
+                           struct buffer *out)
+{
+    const struct bytes done = bytes_of_text(CONTROL_RELOADED);
+    const struct bytes refused = bytes_of_text(CONTROL_REFUSED);
+    const bool is_done = text.size > done.size && memcmp(text.data, done.data, done.size) == 0;
+    const size_t skipped = is_done ? done.size : refused.size;
+    if (text.size <= skipped)
+        http_server_error(http, 503, "the reload has not ended yet; the log says how it does", form,
+                          closes, out);
+    else
+        http_server_text(http, is_done ? 200 : 409, HTTP_PLAIN,
+                         (struct bytes){text.data + skipped, text.size - skipped}, form, closes,
+                         out);
 }
 
 /* The form of a request says how it wants its response; what it asked for is known from the survey
@@ -86,7 +133,9 @@ static void respond(void *owner, void *session, uint32_t form, struct bytes note
     if (answer->status != STATUS_VALUE)
         http_server_error(http, 503, "the stages could not be asked, try again later", form, closes,
                           &out->bytes);
-    else if (!admin->wants_readiness)
+    else if (admin->subject == RELOAD)
+        respond_reload(http, text, form, closes, &out->bytes);
+    else if (admin->subject == METRICS)
         http_server_text(http, 200, "text/plain; version=0.0.4; charset=utf-8", text, form, closes,
                          &out->bytes);
     else if (text.size == 0)
@@ -136,10 +185,12 @@ static void list_unready(const struct survey *survey, struct buffer *out)
 static void conclude(struct admin *admin)
 {
     struct buffer text = {0};
-    if (admin->wants_readiness)
+    if (admin->subject == READINESS)
         list_unready(&admin->survey, &text);
-    else
+    else if (admin->subject == METRICS)
         expose(&admin->survey, &text);
+    else if (admin->survey.parts[0].has_come)
+        buffer_append(&text, admin->survey.parts[0].text.data, admin->survey.parts[0].text.size);
     survey_end(&admin->survey);
     server_answer(admin->server, admin->survey.token,
                   &(struct answer){.status = STATUS_VALUE, .bytes = buffer_bytes(&text)});
@@ -163,6 +214,7 @@ static void *create(const struct stage_setup *setup, struct error *error)
 {
     struct admin *admin = memory_alloc(1, sizeof(*admin));
     admin->http.clock = setup->clock;
+    admin->http.takes_post = true;
     survey_init(&admin->survey, setup->control);
     admin->server = server_create(setup, &limits, &protocol, admin, error);
     void *stage = admin;

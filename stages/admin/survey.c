@@ -20,14 +20,16 @@ void survey_fini(struct survey *survey)
     survey->parts = NULL;
 }
 
-enum status survey_start(struct survey *survey, uint64_t token, struct bytes key, int64_t deadline)
+enum status survey_start(struct survey *survey, uint64_t token, struct bytes key, size_t reactors,
+                         int64_t deadline)
 {
+    survey->reactors = reactors;
     survey->round++;
     survey->token = token;
     survey->deadline = deadline;
     survey->missing = 0;
     const struct ask ask = {.key = key, .deadline = deadline};
-    for (size_t i = 0; i < survey->asks->shards; i++) {
+    for (size_t i = 0; i < reactors; i++) {
         survey->parts[i].has_come = false;
         survey->parts[i].text.size = 0;
         uint64_t question = (uint64_t)survey->round << 32 | i;

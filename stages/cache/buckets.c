@@ -25,13 +25,28 @@ static uint32_t *create_segment(void)
     return memory_alloc(SEGMENT_BUCKETS, sizeof(uint32_t));
 }
 
-void buckets_init(struct buckets *buckets, const struct pages *pages, size_t entries)
+static size_t segments_for(size_t entries)
 {
     size_t segments = entries / SEGMENT_BUCKETS + 1;
 
+    return segments < SEGMENTS_MOST ? segments : SEGMENTS_MOST;
+}
+
+void buckets_allow(struct buckets *buckets, size_t entries)
+{
+    size_t limit = segments_for(entries);
+
+    if (limit <= buckets->segment_limit)
+        return;
+    buckets->segments = memory_resize(buckets->segments, limit, sizeof *buckets->segments);
+    buckets->segment_limit = limit;
+}
+
+void buckets_init(struct buckets *buckets, const struct pages *pages, size_t entries)
+{
     *buckets = (struct buckets){
         .pages = pages,
-        .segment_limit = segments < SEGMENTS_MOST ? segments : SEGMENTS_MOST,
+        .segment_limit = segments_for(entries),
         .count = SEGMENT_BUCKETS,
         .mask = SEGMENT_BUCKETS - 1,
     };

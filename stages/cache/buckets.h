@@ -21,6 +21,9 @@ struct buckets {
 void buckets_init(struct buckets *buckets, const struct pages *pages, size_t entries);
 void buckets_fini(struct buckets *buckets);
 
+/* For so many, if not for more already: it never becomes less. */
+void buckets_allow(struct buckets *buckets, size_t entries);
+
 /* Where the chain of this hash begins: a handle, 0 when it is empty. Until buckets_grow. */
 uint32_t *buckets_find(const struct buckets *buckets, uint32_t hash);
 

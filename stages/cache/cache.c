@@ -30,23 +30,38 @@ static bool check_on_disconnect(const char *text, struct error *error)
     return error_set(error, "\"%s\" is neither serve nor expire", text);
 }
 
-/* All limits are for the stage as a whole: sharding it changes neither what it holds nor what it
+/* All counts are for the stage as a whole: sharding it changes neither what it holds nor what it
  * asks of the origin. */
+#define COUNT(named, written)                                                                      \
+    {                                                                                              \
+        .name = (named), .type = SETTING_COUNT, .preset = (written), .is_divided = true,           \
+        .is_live = true                                                                            \
+    }
+#define DURATION(named, written)                                                                   \
+    {                                                                                              \
+        .name = (named), .type = SETTING_DURATION, .preset = (written), .is_live = true            \
+    }
+
 static const struct setting_spec settings[] = {
-    {.name = "capacity", .type = SETTING_COUNT, .preset = "100000", .is_divided = true},
-    {.name = "max_bytes", .type = SETTING_SIZE, .preset = "1GiB", .is_divided = true},
-    {.name = "expiry", .type = SETTING_DURATION, .preset = "60s"},
-    {.name = "max_value_size", .type = SETTING_SIZE, .preset = "1MiB"},
-    {.name = "max_fetches", .type = SETTING_COUNT, .preset = "512", .is_divided = true},
-    {.name = "max_waiting", .type = SETTING_COUNT, .preset = "10000", .is_divided = true},
-    {.name = "negative_expiry", .type = SETTING_DURATION},
-    {.name = "negative_capacity", .type = SETTING_COUNT, .preset = "10000", .is_divided = true},
-    {.name = "stale_while_revalidate", .type = SETTING_DURATION},
-    {.name = "stale_if_error", .type = SETTING_DURATION},
+    COUNT("capacity", "100000"),
+    {.name = "max_bytes",
+     .type = SETTING_SIZE,
+     .preset = "1GiB",
+     .is_divided = true,
+     .is_live = true},
+    DURATION("expiry", "60s"),
+    {.name = "max_value_size", .type = SETTING_SIZE, .preset = "1MiB", .is_live = true},
+    COUNT("max_fetches", "512"),
+    COUNT("max_waiting", "10000"),
+    DURATION("negative_expiry", NULL),
+    COUNT("negative_capacity", "10000"),
+    DURATION("stale_while_revalidate", NULL),
+    DURATION("stale_if_error", NULL),
     {.name = "on_disconnect",
      .type = SETTING_TEXT,
      .preset = "serve",
-     .check = check_on_disconnect},
+     .check = check_on_disconnect,
+     .is_live = true},
     {0},
 };
 
@@ -60,6 +75,15 @@ static void destroy(void **stage)
     flights_destroy(&cache->flights);
     store_fini(&cache->store);
     free(cache);
+}
+
+/* Asks for proofs, where changes are announced. */
+static void watch(const struct cache *cache)
+{
+    const struct freshness *freshness = &cache->store.freshness;
+
+    if (freshness->is_on)
+        port_watch(cache->asks, clock_earlier(freshness->max_staleness / PROVE_PARTS, PROVE_MOST));
 }
 
 static void *create(const struct stage_setup *setup, struct error *error)
@@ -77,11 +101,8 @@ static void *create(const struct stage_setup *setup, struct error *error)
     cache->flights = flights_create((size_t)settings_number(given, "max_fetches"),
                                     (size_t)settings_number(given, "max_waiting"), now.mono);
     randombytes_buf(cache->hash_key, sizeof cache->hash_key);
-    if (!store_init(&cache->store, setup, now.boot, error))
-        destroy((void **)&cache);
-    else if (cache->store.freshness.is_on)
-        port_watch(cache->asks,
-                   clock_earlier(cache->store.freshness.max_staleness / PROVE_PARTS, PROVE_MOST));
+    store_init(&cache->store, setup, now.boot);
+    watch(cache);
     return cache;
 }
 
@@ -271,7 +292,20 @@ static void on_notice(void *stage, struct moment now, const struct notice *notic
     port_notify(cache->serves, notice);
 }
 
-/* ---- time ---- */
+/* ---- time, and other settings ---- */
+
+static void configure(void *stage, struct moment now, const struct stage_setup *setup)
+{
+    struct cache *cache = stage;
+    const struct settings *given = setup->settings;
+
+    flights_limit(cache->flights, (size_t)settings_number(given, "max_fetches"),
+                  (size_t)settings_number(given, "max_waiting"));
+    if (store_configure(&cache->store, setup, now))
+        on_notice(cache, now, &(struct notice){.kind = NOTICE_LOST});
+    watch(cache);
+    start_fetches(cache, now);
+}
 
 static int64_t on_turn(void *stage, struct moment now)
 {
@@ -308,8 +342,10 @@ static bool is_drained(void *stage)
 }
 
 const struct stage_kind cache_kind = {
-    .spec = {.name = "cache", .settings = settings, .serves = true, .asks = true},
+    .spec =
+        {.name = "cache", .settings = settings, .serves = true, .asks = true, .check = store_check},
     .create = create,
+    .configure = configure,
     .on_ask = on_ask,
     .on_answer = on_answer,
     .on_notice = on_notice,

@@ -6,6 +6,7 @@
 #include "stages/cache/list.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define LEVEL_SHIFT 4 /* a tick of one level is 16 of the level below */
 #define LEVEL_MOST  16
@@ -38,17 +39,39 @@ static unsigned level_for(const struct expiry *expiry, uint64_t expires)
     return level;
 }
 
+static unsigned levels_for(int64_t longest_life, unsigned slot_bits)
+{
+    /* A life may straddle one tick more than it is long. */
+    uint64_t ms = (uint64_t)longest_life / MILLISECOND + 1;
+    unsigned level = 0;
+
+    while (tick_of(ms, level) + 1 >= UINT64_C(1) << slot_bits)
+        level++;
+    CHECK(level < LEVEL_MOST);
+    return level + 1;
+}
+
 void expiry_init(struct expiry *expiry, const struct pages *pages, int64_t now,
                  int64_t longest_life, unsigned slot_bits)
 {
-    *expiry = (struct expiry){.pages = pages, .origin = now, .slot_bits = slot_bits};
-    /* A life may straddle one tick more than it is long. */
-    uint64_t ms = (uint64_t)longest_life / MILLISECOND + 1;
-    while (tick_of(ms, expiry->levels) + 1 >= UINT64_C(1) << slot_bits)
-        expiry->levels++;
-    expiry->levels++;
-    CHECK(expiry->levels <= LEVEL_MOST);
+    *expiry = (struct expiry){.pages = pages,
+                              .origin = now,
+                              .levels = levels_for(longest_life, slot_bits),
+                              .slot_bits = slot_bits};
     expiry->slots = memory_alloc((size_t)expiry->levels << slot_bits, sizeof *expiry->slots);
+}
+
+void expiry_allow(struct expiry *expiry, int64_t longest_life)
+{
+    unsigned levels = levels_for(longest_life, expiry->slot_bits);
+
+    if (levels <= expiry->levels)
+        return;
+    size_t slots = (size_t)1 << expiry->slot_bits;
+    expiry->slots = memory_resize(expiry->slots, levels * slots, sizeof *expiry->slots);
+    memset(expiry->slots + expiry->levels * slots, 0,
+           (levels - expiry->levels) * slots * sizeof *expiry->slots);
+    expiry->levels = levels;
 }
 
 void expiry_fini(struct expiry *expiry)

@@ -31,6 +31,9 @@ void expiry_init(struct expiry *expiry, const struct pages *pages, int64_t now,
                  int64_t longest_life, unsigned slot_bits);
 void expiry_fini(struct expiry *expiry);
 
+/* Lives may be as long as this, if not longer already: it never becomes less. */
+void expiry_allow(struct expiry *expiry, int64_t longest_life);
+
 /* Time passes. O(1) a millisecond, at most once round the wheel. */
 void expiry_advance(struct expiry *expiry, int64_t now);
 

@@ -62,6 +62,12 @@ struct flights *flights_create(size_t max_fetches, size_t max_waiting, int64_t n
     return flights;
 }
 
+void flights_limit(struct flights *flights, size_t max_fetches, size_t max_waiting)
+{
+    flights->max_fetches = max_fetches;
+    flights->max_waiting = max_waiting;
+}
+
 static void free_flight(struct flight *flight)
 {
     while (flight->first) {

@@ -46,6 +46,9 @@ struct asker {
 struct flights *flights_create(size_t max_fetches, size_t max_waiting, int64_t now);
 void flights_destroy(struct flights **flights); /* answers nobody */
 
+/* Other bounds from now on; what is under way or waits stays, even where that is more. */
+void flights_limit(struct flights *flights, size_t max_fetches, size_t max_waiting);
+
 /* The flight that may be joined by one who asks with these flags: one that has not departed, or is
  * clean, has departed with all of them, and not before `since` (boot ns). NULL when there is none.
  * `hash` is as for the table. */

@@ -10,6 +10,9 @@ static void set_prefixes(struct freshness *freshness, const char *list)
     const char *item;
     size_t count = 0;
 
+    free(freshness->prefixes);
+    freshness->prefix_count = 0;
+
     for (item = list; *item; item = settings_list_next(item))
         count++;
     freshness->prefixes = memory_alloc(count + 1, sizeof *freshness->prefixes);
@@ -20,13 +23,10 @@ static void set_prefixes(struct freshness *freshness, const char *list)
 void freshness_init(struct freshness *freshness, const struct settings *origin,
                     bool must_be_verified)
 {
-    *freshness = (struct freshness){.must_be_verified = must_be_verified, .proven = NOT_PROVEN};
+    *freshness = (struct freshness){.proven = NOT_PROVEN, .since = INT64_MIN};
     freshness->is_on = origin && settings_has(origin, "invalidation.mode") &&
                        settings_text(origin, "invalidation.mode");
-    if (!freshness->is_on)
-        return;
-    freshness->max_staleness = settings_number(origin, "max_staleness");
-    set_prefixes(freshness, settings_list(origin, "invalidation.prefixes"));
+    freshness_configure(freshness, origin, must_be_verified, INT64_MIN);
 }
 
 void freshness_fini(struct freshness *freshness)
@@ -35,10 +35,38 @@ void freshness_fini(struct freshness *freshness)
     *freshness = (struct freshness){0};
 }
 
-void freshness_prove(struct freshness *freshness, int64_t proven)
+/* Whether these are the prefixes that there are. */
+static bool has_prefixes(const struct freshness *freshness, const char *list)
 {
-    if (proven > freshness->proven)
-        freshness->proven = proven;
+    size_t i = 0;
+
+    for (; *list && i < freshness->prefix_count; list = settings_list_next(list))
+        if (!bytes_are_equal(freshness->prefixes[i++], bytes_of_text(list)))
+            return false;
+    return !*list && i == freshness->prefix_count;
+}
+
+bool freshness_configure(struct freshness *freshness, const struct settings *origin,
+                         bool must_be_verified, int64_t now)
+{
+    freshness->must_be_verified = must_be_verified;
+    if (!freshness->is_on)
+        return false;
+    const char *list = settings_list(origin, "invalidation.prefixes");
+    bool is_changed = !has_prefixes(freshness, list);
+    freshness->max_staleness = settings_number(origin, "max_staleness");
+    set_prefixes(freshness, list);
+    if (is_changed)
+        freshness->since = now;
+    return is_changed;
+}
+
+bool freshness_prove(struct freshness *freshness, int64_t proven)
+{
+    if (proven <= freshness->proven || proven < freshness->since)
+        return false;
+    freshness->proven = proven;
+    return true;
 }
 
 void freshness_lose(struct freshness *freshness)

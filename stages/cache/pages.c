@@ -24,13 +24,28 @@ static struct size_class class_of(size_t size)
     return (struct size_class){8 * (shift - 3) + (unsigned)steps, (uint16_t)((steps + 1) << shift)};
 }
 
-void pages_init(struct pages *pages, size_t max_bytes)
+static uint32_t numbers_for(size_t max_bytes)
 {
     size_t numbers = max_bytes / PAGES_PAGE + 2;
 
-    *pages = (struct pages){.fresh = 1};
-    pages->limit = numbers < PAGES_NUMBERS ? (uint32_t)numbers : PAGES_NUMBERS;
+    return numbers < PAGES_NUMBERS ? (uint32_t)numbers : PAGES_NUMBERS;
+}
+
+void pages_init(struct pages *pages, size_t max_bytes)
+{
+    *pages = (struct pages){.fresh = 1, .limit = numbers_for(max_bytes)};
     pages->directory = memory_alloc(pages->limit, sizeof *pages->directory);
+}
+
+void pages_allow(struct pages *pages, size_t max_bytes)
+{
+    uint32_t limit = numbers_for(max_bytes);
+
+    if (limit <= pages->limit)
+        return;
+    pages->directory = memory_resize(pages->directory, limit, sizeof *pages->directory);
+    memset(pages->directory + pages->limit, 0, (limit - pages->limit) * sizeof *pages->directory);
+    pages->limit = limit;
 }
 
 void pages_fini(struct pages *pages)

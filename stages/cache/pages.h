@@ -46,6 +46,10 @@ struct pages {
 void pages_init(struct pages *pages, size_t max_bytes);
 void pages_fini(struct pages *pages);
 
+/* Room for as many pages as fit into `max_bytes`, if there is not so much already: it never becomes
+ * less. */
+void pages_allow(struct pages *pages, size_t max_bytes);
+
 static inline void *pages_at(const struct pages *pages, uint32_t handle)
 {
     uint32_t unit = handle & ((UINT32_C(1) << PAGES_UNIT_BITS) - 1);

@@ -1,5 +1,6 @@
 #include "stages/cache/store.h"
 
+#include "common/check.h"
 #include "common/text.h"
 
 #define EXPIRE_MOST    256 /* entries removed in a turn, beyond those whose room is needed */
@@ -23,54 +24,112 @@ static size_t negative_bytes(size_t max_bytes, size_t capacity)
     return wanted < most ? wanted : most;
 }
 
-static struct table *create_table(const struct table_limits *limits, int64_t now, const char *what,
-                                  const struct stage_setup *setup, struct error *error)
+static void read_settings(struct store *store, const struct settings *given)
+{
+    store->capacity = (size_t)settings_number(given, "capacity");
+    store->max_bytes = (size_t)settings_number(given, "max_bytes");
+    store->expiry = settings_number(given, "expiry");
+    store->max_value_size = (size_t)settings_number(given, "max_value_size");
+    store->negative_capacity = (size_t)settings_number(given, "negative_capacity");
+    store->negative_expiry = duration(given, "negative_expiry");
+    store->stale_while_revalidate = duration(given, "stale_while_revalidate");
+    store->stale_if_error = duration(given, "stale_if_error");
+}
+
+static int64_t grace_of(const struct store *store)
+{
+    return store->stale_while_revalidate > store->stale_if_error ? store->stale_while_revalidate
+                                                                 : store->stale_if_error;
+}
+
+static size_t set_aside(const struct store *store)
+{
+    return store->negative_expiry ? negative_bytes(store->max_bytes, store->negative_capacity) : 0;
+}
+
+static struct table_limits limits_of_values(const struct store *store)
+{
+    return (struct table_limits){store->capacity, store->max_bytes - set_aside(store),
+                                 store->expiry, grace_of(store)};
+}
+
+/* Where absent keys are remembered. */
+static struct table_limits limits_of_absent(const struct store *store)
+{
+    return (struct table_limits){store->negative_capacity, set_aside(store), store->negative_expiry,
+                                 grace_of(store)};
+}
+
+static struct table *create_table(struct table_limits limits, int64_t now, const char *what,
+                                  struct error *error)
 {
     size_t needed = 0;
-    struct table *table = table_create(limits, now, &needed);
+    struct table *table = table_create(&limits, now, &needed);
     char text[24];
 
     if (!table)
-        error_set(error, "%s: max_bytes is too small: a cache that can hold anything takes %s%s",
-                  setup->name, text_format_size((int64_t)needed, text), what);
+        error_set(error, "is too small: a cache that can hold anything takes %s%s",
+                  text_format_size((int64_t)needed, text), what);
     return table;
 }
 
-static bool create_tables(struct store *store, const struct stage_setup *setup, int64_t now,
-                          struct error *error)
+static bool create_tables(struct store *store, int64_t now, struct error *error)
 {
-    int64_t grace = store->stale_while_revalidate > store->stale_if_error
-                        ? store->stale_while_revalidate
-                        : store->stale_if_error;
-    size_t capacity = (size_t)settings_number(setup->settings, "negative_capacity");
-    size_t set_aside = store->negative_expiry ? negative_bytes(store->max_bytes, capacity) : 0;
-    const struct table_limits values = {store->capacity, store->max_bytes - set_aside,
-                                        store->expiry, grace};
-    const struct table_limits absent = {capacity, set_aside, store->negative_expiry, grace};
-
-    store->values = create_table(&values, now, "", setup, error);
+    store->values = create_table(limits_of_values(store), now, "", error);
     if (store->values && store->negative_expiry)
-        store->absent = create_table(&absent, now, " in its quarter for absent keys", setup, error);
+        store->absent =
+            create_table(limits_of_absent(store), now, " in its quarter for absent keys", error);
     return store->values && (store->absent || !store->negative_expiry);
 }
 
-bool store_init(struct store *store, const struct stage_setup *setup, int64_t now,
-                struct error *error)
+bool store_check(const struct settings *given, const char **blamed, struct error *error)
 {
-    const struct settings *given = setup->settings;
+    struct store store = {0};
 
-    *store = (struct store){
-        .capacity = (size_t)settings_number(given, "capacity"),
-        .max_bytes = (size_t)settings_number(given, "max_bytes"),
-        .expiry = settings_number(given, "expiry"),
-        .max_value_size = (size_t)settings_number(given, "max_value_size"),
-        .negative_expiry = duration(given, "negative_expiry"),
-        .stale_while_revalidate = duration(given, "stale_while_revalidate"),
-        .stale_if_error = duration(given, "stale_if_error"),
-    };
-    freshness_init(&store->freshness, setup->origin,
-                   strcmp(settings_text(given, "on_disconnect"), "expire") == 0);
-    return create_tables(store, setup, now, error);
+    *blamed = "max_bytes";
+    read_settings(&store, given);
+    bool is_fine = create_tables(&store, 0, error);
+    store_fini(&store);
+    return is_fine;
+}
+
+static bool must_be_verified(const struct settings *given)
+{
+    return strcmp(settings_text(given, "on_disconnect"), "expire") == 0;
+}
+
+void store_init(struct store *store, const struct stage_setup *setup, int64_t now)
+{
+    struct error error;
+
+    *store = (struct store){.is_near = setup->cache_count > 0};
+    read_settings(store, setup->settings);
+    freshness_init(&store->freshness, setup->origin, must_be_verified(setup->settings));
+    CHECK(create_tables(store, now, &error)); /* store_check has said so */
+}
+
+/* Absent keys may have come to be remembered, or be so no longer: then those that are go first. */
+static void configure_absent(struct store *store, int64_t now)
+{
+    struct table_limits limits = limits_of_absent(store);
+    size_t needed;
+
+    if (store->absent && store->negative_expiry)
+        table_configure(store->absent, &limits, now);
+    else if (store->absent)
+        table_drop_all(store->absent);
+    else if (store->negative_expiry)
+        store->absent = table_create(&limits, now, &needed);
+}
+
+bool store_configure(struct store *store, const struct stage_setup *setup, struct moment now)
+{
+    read_settings(store, setup->settings);
+    const struct table_limits limits = limits_of_values(store);
+    table_configure(store->values, &limits, now.boot);
+    configure_absent(store, now.boot);
+    return freshness_configure(&store->freshness, setup->origin, must_be_verified(setup->settings),
+                               now.mono);
 }
 
 void store_fini(struct store *store)
@@ -144,16 +203,17 @@ bool store_look_up_on_error(struct store *store, struct moment now, uint32_t has
     return true;
 }
 
-/* Where everything must be verified and nothing can be, a fetch is as good as max_staleness. */
+/* Where everything must be verified and nothing can be, a fetch is as good as max_staleness; unless
+ * it is answered by another cache, which may have been that far behind when it was asked. */
 int64_t store_joinable_since(const struct store *store, struct moment now, struct bytes key)
 {
     const struct freshness *freshness = &store->freshness;
     struct hop hop = {0};
 
     freshness_mark(freshness, key, now.mono, &hop);
-    return hop.is_announced && !hop.is_verified && freshness->must_be_verified
-               ? now.boot - freshness->max_staleness
-               : INT64_MIN;
+    if (!hop.is_announced || hop.is_verified || !freshness->must_be_verified)
+        return INT64_MIN;
+    return store->is_near ? now.boot : now.boot - freshness->max_staleness;
 }
 
 /* ---- keeping ---- */
@@ -169,7 +229,7 @@ static uint32_t ms_of(int64_t ns)
 static int64_t life_of(const struct store *store, const struct answer *answer)
 {
     int64_t life = answer->status == STATUS_VALUE ? store->expiry
-                   : store->absent                ? store->negative_expiry
+                   : store->negative_expiry       ? store->negative_expiry
                                                   : NEVER;
 
     return answer->life_ms == MESSAGE_LIFE_UNBOUNDED
@@ -195,7 +255,7 @@ static bool keep(struct store *store, struct moment now, uint32_t hash, struct b
                  struct answer *answer, int64_t read, int64_t expires)
 {
     bool is_value = answer->status == STATUS_VALUE;
-    struct table *table = is_value ? store->values : store->absent;
+    struct table *table = is_value ? store->values : store->negative_expiry ? store->absent : NULL;
 
     if (!table || answer->life_ms == 0)
         return false;
@@ -271,8 +331,7 @@ bool store_heed(struct store *store, int64_t now, const struct notice *notice, u
         freshness_lose(&store->freshness);
         return store->freshness.is_on;
     case NOTICE_PROVEN:
-        freshness_prove(&store->freshness, notice->proven);
-        return store->freshness.is_on;
+        return store->freshness.is_on && freshness_prove(&store->freshness, notice->proven);
     }
     return false;
 }
@@ -283,7 +342,11 @@ bool store_expire(struct store *store, int64_t now)
 {
     bool is_more = table_expire(store->values, now, EXPIRE_MOST);
 
-    return (store->absent && table_expire(store->absent, now, EXPIRE_MOST)) || is_more;
+    if (store->absent)
+        is_more |= table_expire(store->absent, now, EXPIRE_MOST);
+    if (store->absent && !store->negative_expiry && table_entries(store->absent) == 0)
+        table_destroy(&store->absent);
+    return is_more;
 }
 
 size_t store_entries(const struct store *store)

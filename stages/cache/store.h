@@ -21,21 +21,27 @@
 struct store {
     struct table *values;
     struct table *absent;            /* keys that Redis does not have; NULL: not remembered */
-    int64_t expiry, negative_expiry; /* ns: of the one and the other */
+    int64_t expiry, negative_expiry; /* ns: of the one and the other; 0: not remembered any more */
     int64_t stale_while_revalidate;  /* ns beyond its life that it can be answered with, and */
     int64_t stale_if_error;          /* where nothing else is to be had; 0: never */
     size_t max_value_size;           /* bytes */
-    size_t capacity, max_bytes;
+    size_t capacity, negative_capacity, max_bytes;
+    bool is_near; /* it asks another cache */
     struct freshness freshness;
     uint64_t epochs;   /* how often all became suspect, or changed */
     uint64_t uncached; /* values that could have been kept, but for their size */
 };
 
-/* From the cache's settings, which docs/topology.md describes. False and an error text where they
- * do not fit together. */
-bool store_init(struct store *store, const struct stage_setup *setup, int64_t now,
-                struct error *error);
+/* Whether a cache's settings, which docs/topology.md describes, go together: as kind_spec.check. */
+bool store_check(const struct settings *given, const char **blamed, struct error *error);
+
+/* CHECK: store_check has said so, here and below. */
+void store_init(struct store *store, const struct stage_setup *setup, int64_t now);
 void store_fini(struct store *store);
+
+/* Other settings from now on. What is held keeps the life it got when it entered. True where
+ * changes are announced of other keys than before: what is held must become suspect. */
+bool store_configure(struct store *store, const struct stage_setup *setup, struct moment now);
 
 enum lookup {
     LOOKUP_MISS,

@@ -1,64 +1,19 @@
-#include "stages/cache/table.h"
-
 #include "common/clock.h"
 #include "common/memory.h"
-#include "stages/cache/buckets.h"
-#include "stages/cache/entry.h"
-#include "stages/cache/expiry.h"
 #include "stages/cache/list.h"
-#include "stages/cache/pages.h"
+#include "stages/cache/table_inner.h"
 
 #include <stdlib.h>
 
-/* Entries removed to make room for one: a huge value must not stop the reactor for long. */
-#define ROOM_MOST 16384
-
-struct table {
-    struct table_limits limits;
-    struct pages pages;
-    struct buckets buckets;
-    struct expiry expiry;
-    struct epochs epochs;
-    uint32_t reads; /* list of all entries; those that are gone are its end */
-    size_t entries;
-    struct value_account *outside; /* bytes that do not lie in the pages, until nobody has them */
-    size_t held;                   /* bytes of these that are charged for entries */
-    uint64_t grace;                /* ms */
-    struct table_counters counters;
-};
-
-/* Enough slots for lives exact to 1 ms where memory is plenty, and never more than a 64th of it for
- * a level. */
-static unsigned slot_bits_for(size_t max_bytes)
-{
-    unsigned bits = 10;
-
-    while (bits < 16 && max_bytes >> (bits + 9) > 0)
-        bits++;
-    return bits;
-}
-
 struct table *table_create(const struct table_limits *limits, int64_t now, size_t *needed)
 {
-    size_t most = limits->max_bytes / ENTRY_HEAD;
     struct table *table = memory_alloc(1, sizeof *table);
 
-    table->limits = *limits;
-    table->grace = (uint64_t)(limits->grace / MILLISECOND);
-    pages_init(&table->pages, limits->max_bytes);
-    buckets_init(&table->buckets, &table->pages, limits->capacity < most ? limits->capacity : most);
-    expiry_init(&table->expiry, &table->pages, now, limits->longest_life,
-                slot_bits_for(limits->max_bytes));
-    table->outside = value_account_create(SIZE_MAX);
+    table_init(table, limits, now);
     *needed = table_bytes(table) + pages_growth(&table->pages, PAGES_MOST);
     if (*needed > limits->max_bytes)
         table_destroy(&table);
     return table;
-}
-
-static size_t outside_bytes(const struct table *table)
-{
-    return atomic_load_explicit(&table->outside->bytes, memory_order_relaxed);
 }
 
 static void release_outside(struct table *table, const char *place)
@@ -69,7 +24,7 @@ static void release_outside(struct table *table, const char *place)
     value_release(&value);
 }
 
-static void remove_entry(struct table *table, uint32_t handle)
+void table_remove_entry(struct table *table, uint32_t handle)
 {
     struct entry *entry = entry_at(&table->pages, handle);
     uint32_t moved;
@@ -90,19 +45,13 @@ static void remove_entry(struct table *table, uint32_t handle)
     table->entries--;
 }
 
-static bool is_gone(const struct table *table, uint32_t handle)
-{
-    return epochs_is_gone(&table->epochs, entry_at(&table->pages, handle)->epoch);
-}
-
-/* Removes an entry for whose end there is a reason beside the room it takes. */
-static void end_entry(struct table *table, uint32_t handle)
+void table_end_entry(struct table *table, uint32_t handle)
 {
     const struct entry *entry = entry_at(&table->pages, handle);
 
-    if (!is_gone(table, handle) && expiry_is_due(&table->expiry, entry))
+    if (!table_is_gone(table, handle) && expiry_is_due(&table->expiry, entry))
         table->counters.expirations++;
-    remove_entry(table, handle);
+    table_remove_entry(table, handle);
 }
 
 void table_destroy(struct table **table)
@@ -110,15 +59,12 @@ void table_destroy(struct table **table)
     struct table *destroyed = *table;
 
     *table = NULL;
-    if (!destroyed)
-        return;
-    while (destroyed->reads)
-        remove_entry(destroyed, destroyed->reads);
-    value_account_abandon(&destroyed->outside);
-    expiry_fini(&destroyed->expiry);
-    buckets_fini(&destroyed->buckets);
-    pages_fini(&destroyed->pages);
-    free(destroyed);
+    while (destroyed) {
+        struct table *before = destroyed->before;
+        table_fini(destroyed);
+        free(destroyed);
+        destroyed = before;
+    }
 }
 
 /* The entry of `key`, expired or not; 0 when there is none. */
@@ -160,7 +106,7 @@ bool table_find(struct table *table, uint32_t hash, struct bytes key, int64_t no
 {
     expiry_advance(&table->expiry, now);
     uint32_t handle = find_entry(table, hash, key);
-    if (!handle || is_gone(table, handle))
+    if (!handle || table_is_gone(table, handle))
         return false;
     struct entry *entry = entry_at(&table->pages, handle);
     uint64_t ms = table->expiry.now, expires = entry_expires(entry);
@@ -239,52 +185,10 @@ static void put(struct table *table, char *place, struct bytes bytes, struct val
     }
 }
 
-static bool has_room(const struct table *table, size_t size)
-{
-    size_t bytes = table_bytes(table), most = table->limits.max_bytes;
-
-    return table->entries < table->limits.capacity && bytes <= most &&
-           pages_growth(&table->pages, size) <= most - bytes;
-}
-
-/* What the table takes when it is empty. */
-static size_t fixed_bytes(const struct table *table)
-{
-    return sizeof *table + pages_least_bytes(&table->pages) + buckets_bytes(&table->buckets) +
-           expiry_bytes(&table->expiry);
-}
-
-/* Whether an entry with `more` bytes outside would fit if it were the only one. Bytes that others
- * still hold of values do not go with the entries; that they hold those of one shows when its entry
- * is gone. */
-static bool can_fit(const struct table *table, size_t more)
-{
-    size_t others = outside_bytes(table) - table->held;
-    size_t page = PAGES_PAGE + MEMORY_OVERHEAD; /* the one that every entry fits into */
-
-    return fixed_bytes(table) + page + others + more <= table->limits.max_bytes;
-}
-
 /* What lies outside the entry, where it has more than `most` bytes. */
 static size_t charge_of(struct bytes bytes, size_t most)
 {
     return bytes.size > most ? value_charge_size(bytes.size) : 0;
-}
-
-static bool make_room(struct table *table, size_t size)
-{
-    for (unsigned removed = 0; !has_room(table, size); removed++) {
-        uint32_t oldest = list_last(&table->pages, table->reads, BY_READ);
-        if (oldest == 0 || removed == ROOM_MOST || !can_fit(table, 0))
-            return false;
-        if (table->expiry.due) {
-            end_entry(table, table->expiry.due);
-        } else {
-            table->counters.evictions += !is_gone(table, oldest);
-            remove_entry(table, oldest);
-        }
-    }
-    return true;
 }
 
 static uint32_t insert(struct table *table, uint32_t hash, const struct draft *draft)
@@ -313,12 +217,12 @@ bool table_store(struct table *table, uint32_t hash, struct bytes key, struct an
 
     table_remove(table, hash, key, now);
     if (!expiry_is_ahead(&table->expiry, expires) ||
-        !can_fit(table, charge_of(key, ENTRY_KEY_INLINE) +
-                            charge_of(answer_bytes(answer), ENTRY_VALUE_INLINE)) ||
+        !table_can_fit(table, charge_of(key, ENTRY_KEY_INLINE) +
+                                  charge_of(answer_bytes(answer), ENTRY_VALUE_INLINE)) ||
         !draft_init(&draft, table, key, answer))
         return false;
     buckets_grow(&table->buckets, table->entries + 1);
-    if (!make_room(table, draft.size)) {
+    if (!table_make_room(table, draft.size)) {
         draft_fini(&draft);
         return false;
     }
@@ -338,7 +242,7 @@ void table_remove(struct table *table, uint32_t hash, struct bytes key, int64_t 
     expiry_advance(&table->expiry, now);
     uint32_t handle = find_entry(table, hash, key);
     if (handle)
-        end_entry(table, handle);
+        table_end_entry(table, handle);
 }
 
 /* Removes at most `most` of the entries that are gone; true when none is left. They are never read,
@@ -347,10 +251,11 @@ static bool sweep(struct table *table, size_t most)
 {
     uint32_t last;
 
-    while ((last = list_last(&table->pages, table->reads, BY_READ)) != 0 && is_gone(table, last)) {
+    while ((last = list_last(&table->pages, table->reads, BY_READ)) != 0 &&
+           table_is_gone(table, last)) {
         if (most-- == 0)
             return false;
-        remove_entry(table, last);
+        table_remove_entry(table, last);
     }
     epochs_have_been_swept(&table->epochs);
     return true;
@@ -380,19 +285,14 @@ bool table_expire(struct table *table, int64_t now, size_t most)
 {
     expiry_advance(&table->expiry, now);
     for (size_t i = 0; i < most && has_passed(table, table->expiry.due); i++)
-        end_entry(table, table->expiry.due);
-    return !sweep(table, most) || has_passed(table, table->expiry.due);
+        table_end_entry(table, table->expiry.due);
+    bool has_more = table_shrink(table, most);
+    return !sweep(table, most) || has_passed(table, table->expiry.due) || has_more;
 }
 
 size_t table_entries(const struct table *table)
 {
     return table->entries;
-}
-
-size_t table_bytes(const struct table *table)
-{
-    return sizeof *table + pages_bytes(&table->pages) + buckets_bytes(&table->buckets) +
-           expiry_bytes(&table->expiry) + outside_bytes(table);
 }
 
 const struct table_counters *table_counters(const struct table *table)

@@ -53,6 +53,13 @@ struct found {
 struct table *table_create(const struct table_limits *limits, int64_t now, size_t *needed);
 void table_destroy(struct table **table);
 
+/* Other limits from now on, as table_create would accept them. What is held stays as far as it
+ * fits; what does not goes in table_expire, the least recently read first, and meanwhile nothing is
+ * stored that there is no room for. Where max_bytes becomes so small that the table, as it is,
+ * would leave little of it for entries, all are dropped at once. Lives that were given stay as they
+ * are. */
+void table_configure(struct table *table, const struct table_limits *limits, int64_t now);
+
 /* What is held for `key`; where it lives, it becomes the most recently read. Valid until the next
  * call that takes the table to change it. False when there is none. */
 bool table_find(struct table *table, uint32_t hash, struct bytes key, int64_t now,
@@ -76,7 +83,8 @@ void table_suspect_all(struct table *table);
 /* All entries so far are gone. */
 void table_drop_all(struct table *table);
 
-/* Removes at most `most` entries that are past their grace, or gone; true while there are more. */
+/* Removes entries that are past their grace, or gone, or beyond the limits: at most `most` for each
+ * of these reasons. True while there are more. */
 bool table_expire(struct table *table, int64_t now, size_t most);
 
 /* Held, whether they live or not. */

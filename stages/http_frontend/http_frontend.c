@@ -177,6 +177,15 @@ static void *create(const struct stage_setup *setup, struct error *error)
     return stage;
 }
 
+static void configure(void *stage, struct moment now, const struct stage_setup *setup)
+{
+    struct http_frontend *frontend = stage;
+    struct server_limits limits = server_limits_of(setup->settings);
+    (void)now;
+    frontend->allows_refresh = settings_number(setup->settings, "allow_refresh") != 0;
+    server_configure(frontend->server, setup, &limits);
+}
+
 static void on_answer(void *stage, struct moment now, uint64_t token, const struct answer *answer)
 {
     struct http_frontend *frontend = stage;
@@ -195,7 +204,7 @@ static void measure(void *stage, struct moment now, struct metrics *metrics)
 // clang-format off
 static const struct setting_spec settings[] = {
     SERVER_SETTINGS("60s"),
-    {.name = "allow_refresh", .type = SETTING_FLAG, .preset = "false"},
+    {.name = "allow_refresh", .type = SETTING_FLAG, .preset = "false", .is_live = true},
     {0}};
 // clang-format on
 
@@ -208,6 +217,7 @@ const struct stage_kind http_frontend_kind = {
             .listens = true,
         },
     .create = create,
+    .configure = configure,
     .on_open = server_on_open,
     .on_answer = on_answer,
     .on_turn = server_on_turn,

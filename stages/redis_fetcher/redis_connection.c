@@ -162,6 +162,12 @@ void redis_connection_compare(struct redis_connection *connection,
         redis_connection_lose(connection, LOSS_ENDED, "another Redis has taken its place");
 }
 
+void redis_connection_renew(struct redis_connection *connection, const char *reason)
+{
+    if (connection->state != CONNECTION_WAITING)
+        redis_connection_lose(connection, LOSS_ENDED, reason);
+}
+
 /* ---- what the socket says ---- */
 
 static void on_found(void *owner)

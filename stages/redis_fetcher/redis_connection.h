@@ -115,6 +115,9 @@ bool redis_connection_is_delayed(const struct redis_connection *connection);
 void redis_connection_compare(struct redis_connection *connection,
                               const struct redis_connection *reached);
 
+/* Ends it, to be made anew, unless it is not there yet. */
+void redis_connection_renew(struct redis_connection *connection, const char *reason);
+
 /* How many commands are unanswered. */
 size_t redis_connection_load(const struct redis_connection *connection);
 

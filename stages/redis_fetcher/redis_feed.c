@@ -26,6 +26,22 @@ void redis_feed_init(struct redis_feed *feed, struct serve_port *serves, const c
     *feed = (struct redis_feed){.serves = serves, .prefixes = prefixes, .proven = NEVER};
 }
 
+void redis_feed_measure(const struct redis_feed *feed, bool is_up, int64_t now,
+                        struct metrics *metrics)
+{
+    metrics_counter(metrics, "weir_redis_invalidations_total",
+                    "Changes that Redis announced: keys, and all keys at once.", NULL,
+                    feed->invalidations);
+    metrics_counter(metrics, "weir_redis_epochs_total",
+                    "Times that changes may have been missed, the first connection among them.",
+                    NULL, feed->losses);
+    metrics_gauge(metrics, "weir_redis_control_up", "Whether Redis announces changes.", NULL,
+                  is_up);
+    metrics_gauge(metrics, "weir_redis_proof_age_milliseconds",
+                  "Since when changes may have been missed; -1: nothing is known.", NULL,
+                  feed->proven == NEVER ? -1 : (now - feed->proven) / MILLISECOND);
+}
+
 /* ---- the greeting ---- */
 
 void redis_feed_greet(struct redis_connection *connection)

@@ -56,6 +56,10 @@ bool redis_feed_check_prefixes(const char *list, struct error *error);
 
 void redis_feed_init(struct redis_feed *feed, struct serve_port *serves, const char *prefixes);
 
+/* `is_up`: whether its connection is. */
+void redis_feed_measure(const struct redis_feed *feed, bool is_up, int64_t now,
+                        struct metrics *metrics);
+
 /* ---- by its connection ---- */
 
 /* The greeting, behind what all connections say. */

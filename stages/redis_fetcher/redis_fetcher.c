@@ -174,20 +174,48 @@ static void destroy(void **stage)
     free(fetcher);
 }
 
-/* The connection on which Redis announces changes. */
-static void watch(struct redis_fetcher *fetcher, const struct settings *given)
+static bool watches(const struct settings *given)
+{
+    return settings_text(given, "invalidation.mode") != NULL;
+}
+
+/* What the connections go by, but for what is never changed. */
+static void set_pace(struct redis_fetcher *fetcher, const struct settings *given)
 {
     int64_t staleness = settings_number(given, "max_staleness");
     int64_t silence = clock_earlier(staleness, MOST_SILENCE);
 
+    fetcher->setup.timeout = settings_number(given, "timeout");
+    fetcher->setup.asks_life = watches(given) || settings_number(given, "respect_ttl") != 0;
+    fetcher->control_setup.timeout =
+        fetcher->setup.timeout < silence ? silence : fetcher->setup.timeout;
+    fetcher->control_setup.ping = clock_earlier(staleness / 4, CONNECTION_PING);
+}
+
+/* The connection on which Redis announces changes. */
+static void watch(struct redis_fetcher *fetcher, const struct settings *given)
+{
     redis_feed_init(&fetcher->feed, fetcher->serves, settings_list(given, "invalidation.prefixes"));
     fetcher->control_setup = fetcher->setup;
     fetcher->control_setup.feed = &fetcher->feed;
     fetcher->control_setup.account = fetcher->feed_account;
-    fetcher->control_setup.ping = clock_earlier(staleness / 4, CONNECTION_PING);
-    if (fetcher->setup.timeout < silence)
-        fetcher->control_setup.timeout = silence;
+    set_pace(fetcher, given);
     fetcher->control = redis_connection_create(&fetcher->control_setup, fetcher->connection_count);
+}
+
+static void configure(void *stage, struct moment now, const struct stage_setup *setup)
+{
+    struct redis_fetcher *fetcher = stage;
+    const char *prefixes = settings_list(setup->settings, "invalidation.prefixes");
+    (void)now;
+
+    fetcher->account->most = (size_t)settings_number(setup->settings, "max_bytes");
+    set_pace(fetcher, setup->settings);
+    /* Redis is told of other prefixes by a new subscription. Until that is there, changes may be
+     * missed, and all who ask are told so. */
+    if (fetcher->control && !settings_lists_are_equal(fetcher->feed.prefixes, prefixes))
+        redis_connection_renew(fetcher->control, "other prefixes are to be announced");
+    fetcher->feed.prefixes = prefixes;
 }
 
 static void *create(const struct stage_setup *setup, struct error *error)
@@ -195,7 +223,6 @@ static void *create(const struct stage_setup *setup, struct error *error)
     struct redis_fetcher *fetcher = memory_alloc(1, sizeof(*fetcher));
     void *stage = fetcher;
     size_t count = (size_t)settings_number(setup->settings, "connections");
-    bool watches = settings_text(setup->settings, "invalidation.mode") != NULL;
 
     CHECK(setup->loop);
     fetcher->account = value_account_create((size_t)settings_number(setup->settings, "max_bytes"));
@@ -208,10 +235,8 @@ static void *create(const struct stage_setup *setup, struct error *error)
     fetcher->clock = setup->clock;
     fetcher->setup = (struct redis_connection_setup){
         .url = &fetcher->url,
-        .timeout = settings_number(setup->settings, "timeout"),
         .ping = CONNECTION_PING,
-        .asks_life = watches || settings_number(setup->settings, "respect_ttl") != 0,
-        .compares = watches,
+        .compares = watches(setup->settings),
         .account = fetcher->account,
         .loop = setup->loop,
         .clock = setup->clock,
@@ -221,6 +246,7 @@ static void *create(const struct stage_setup *setup, struct error *error)
         .hooks = &connection_hooks,
         .owner = fetcher,
     };
+    set_pace(fetcher, setup->settings);
     wheel_init(&fetcher->wheel, clock_read(setup->clock).mono);
     redis_large_init(&fetcher->large);
     while (fetcher->connection_count < count) {
@@ -228,7 +254,7 @@ static void *create(const struct stage_setup *setup, struct error *error)
             redis_connection_create(&fetcher->setup, fetcher->connection_count);
         fetcher->connection_count++;
     }
-    if (watches)
+    if (watches(setup->settings))
         watch(fetcher, setup->settings);
     return fetcher;
 }
@@ -309,23 +335,6 @@ static size_t count_up(const struct redis_fetcher *fetcher)
     return count;
 }
 
-static void measure_feed(const struct redis_fetcher *fetcher, int64_t now, struct metrics *metrics)
-{
-    const struct redis_feed *feed = &fetcher->feed;
-
-    metrics_counter(metrics, "weir_redis_invalidations_total",
-                    "Changes that Redis announced: keys, and all keys at once.", NULL,
-                    feed->invalidations);
-    metrics_counter(metrics, "weir_redis_epochs_total",
-                    "Times that changes may have been missed, the first connection among them.",
-                    NULL, feed->losses);
-    metrics_gauge(metrics, "weir_redis_control_up", "Whether Redis announces changes.", NULL,
-                  redis_connection_is_up(fetcher->control));
-    metrics_gauge(metrics, "weir_redis_proof_age_milliseconds",
-                  "Since when changes may have been missed; -1: nothing is known.", NULL,
-                  feed->proven == NEVER ? -1 : (now - feed->proven) / MILLISECOND);
-}
-
 static void measure(void *stage, struct moment now, struct metrics *metrics)
 {
     struct redis_fetcher *fetcher = stage;
@@ -355,7 +364,8 @@ static void measure(void *stage, struct moment now, struct metrics *metrics)
     metrics_gauge(metrics, "weir_redis_in_flight", "GETs that wait for Redis.", NULL,
                   (int64_t)fetcher->asks);
     if (fetcher->control)
-        measure_feed(fetcher, now.mono, metrics);
+        redis_feed_measure(&fetcher->feed, redis_connection_is_up(fetcher->control), now.mono,
+                           metrics);
 }
 
 static const char *unready(void *stage, struct moment now)
@@ -375,6 +385,7 @@ static bool is_drained(void *stage)
 const struct stage_kind redis_fetcher_kind = {
     .spec = {.name = "redis-fetcher", .settings = redis_settings, .serves = true},
     .create = create,
+    .configure = configure,
     .is_settled = is_settled,
     .on_ask = on_ask,
     .on_turn = on_turn,

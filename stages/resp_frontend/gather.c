@@ -43,7 +43,7 @@ static struct gather *take_gather(struct gathers *gathers)
         gather->next_free = NULL;
         return gather;
     }
-    if (gathers->count == gathers->most)
+    if (gathers->count >= gathers->most)
         return NULL;
     gather = memory_alloc(1, sizeof *gather);
     gather->index = (uint32_t)gathers->count;

@@ -158,6 +158,12 @@ static char *database_of(const struct settings *origin)
     return database;
 }
 
+/* Each request in progress has one at most; those that were given up may have as many. */
+static size_t most_gathers(const struct server_limits *limits)
+{
+    return 2 * limits->max_parallel;
+}
+
 static void *create(const struct stage_setup *setup, struct error *error)
 {
     struct resp_frontend *frontend = memory_alloc(1, sizeof(*frontend));
@@ -169,14 +175,22 @@ static void *create(const struct stage_setup *setup, struct error *error)
     frontend->address = setup->address;
     frontend->started = clock_read(setup->clock).mono;
     frontend->database = database_of(setup->origin);
-    /* Each request in progress has one at most; those that were given up may have as many. */
     frontend->gathers = (struct gathers){
-        .on_done = on_gathered, .owner = frontend, .most = 2 * frontend->limits.max_parallel};
+        .on_done = on_gathered, .owner = frontend, .most = most_gathers(&frontend->limits)};
     if ((sodium_init() < 0 && !error_set(error, "libsodium does not start")) ||
         !read_password(frontend, setup->settings, error) ||
         !(frontend->server = server_create(setup, &frontend->limits, &protocol, frontend, error)))
         destroy(&stage);
     return stage;
+}
+
+static void configure(void *stage, struct moment now, const struct stage_setup *setup)
+{
+    struct resp_frontend *frontend = stage;
+    (void)now;
+    frontend->limits = server_limits_of(setup->settings);
+    frontend->gathers.most = most_gathers(&frontend->limits);
+    server_configure(frontend->server, setup, &frontend->limits);
 }
 
 static void on_answer(void *stage, struct moment now, uint64_t token, const struct answer *answer)
@@ -224,6 +238,7 @@ const struct stage_kind resp_frontend_kind = {
             .listens = true,
         },
     .create = create,
+    .configure = configure,
     .on_open = server_on_open,
     .on_answer = on_answer,
     .on_turn = server_on_turn,

@@ -141,6 +141,7 @@ static void create_stage(struct process *process, size_t i)
         .setup = {.name = plan->name,
                   .settings = plan->settings,
                   .origin = plan->origin,
+                  .cache_count = plan->cache_count,
                   .asks = stage->asks,
                   .serves = stage->serves,
                   .clock = &process->clock,

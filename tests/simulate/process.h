@@ -14,6 +14,7 @@ struct stage_plan {
     const char *name;
     const struct stage_kind *kind;
     const struct settings *settings, *origin;
+    size_t cache_count;              /* as in struct stage_setup */
     const struct port_shard *serves; /* NULL: nobody asks it */
     struct port_shard asks[PROCESS_ASKED];
     size_t ask_count;

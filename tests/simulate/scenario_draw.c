@@ -150,6 +150,7 @@ static void draw_topology(struct scenario *s)
                                           .context = &s->near_witness,
                                           .settings = &s->near.settings,
                                           .origin = &s->origin.settings,
+                                          .cache_count = 1,
                                           .serves = asked},
                       far, fars);
         }

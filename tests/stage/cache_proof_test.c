@@ -186,6 +186,26 @@ static void test_without_a_proof_a_fetch_is_joined_while_it_is_young(void **stat
     }
 }
 
+/* What it joined there may have been as old already. */
+static void test_without_a_proof_a_fetch_from_another_cache_is_not_joined(void **state)
+{
+    (void)state;
+    struct cache_stage_options near = expiring;
+    near.is_near = true;
+    struct cache_stage *stage = cache_stage_create(&near);
+    cache_stage_ask(stage, 1, "key");
+    cache_stage_ask(stage, 2, "key");
+    assert_int_equal(cache_stage_fetches(stage), 1);
+    cache_stage_pass(stage, MILLISECOND);
+    cache_stage_ask(stage, 3, "key");
+    assert_int_equal(cache_stage_fetches(stage), 2);
+    cache_stage_prove(stage, 0);
+    cache_stage_pass(stage, MILLISECOND);
+    cache_stage_ask(stage, 4, "key");
+    assert_int_equal(cache_stage_fetches(stage), 2);
+    cache_stage_destroy(&stage);
+}
+
 static void test_with_a_proof_a_fetch_is_joined_however_old(void **state)
 {
     (void)state;
@@ -298,6 +318,7 @@ int main(void)
         cmocka_unit_test(test_keys_without_a_prefix_are_as_if_nothing_were_announced),
         cmocka_unit_test(test_where_it_must_be_verified_no_proof_means_no_hit),
         cmocka_unit_test(test_without_a_proof_a_fetch_is_joined_while_it_is_young),
+        cmocka_unit_test(test_without_a_proof_a_fetch_from_another_cache_is_not_joined),
         cmocka_unit_test(test_with_a_proof_a_fetch_is_joined_however_old),
         cmocka_unit_test(test_each_who_waits_is_told_what_stood_when_it_asked),
         cmocka_unit_test(test_a_near_cache_keeps_only_what_is_fresh),

@@ -276,11 +276,13 @@ static void test_max_bytes_too_small_for_anything_is_an_error(void **state)
         {NULL, 0},  {NULL, 10},   {NULL, 0},      {NULL, 0},  {"serve", 0},
     };
     struct settings settings = {&cache_kind.spec, values};
-    struct clock clock = {{1, 1, 1}, CLOCK_HELD};
-    struct stage_setup setup = {.name = "cache.1", .settings = &settings, .clock = &clock};
+    const char *blamed = NULL;
     struct error error = {""};
-    assert_null(cache_kind.create(&setup, &error));
-    assert_non_null(strstr(error.text, "cache.1: max_bytes"));
+    assert_false(cache_kind.spec.check(&settings, &blamed, &error));
+    assert_string_equal(blamed, "max_bytes");
+    assert_non_null(strstr(error.text, "is too small"));
+    values[1].number = 1 << 20;
+    assert_true(cache_kind.spec.check(&settings, &blamed, &error));
 }
 
 int main(void)

@@ -106,6 +106,14 @@ static const struct stage_kind *kind_of(const struct kind_spec *spec)
 
 /* ---- the host ---- */
 
+/* What a reload finds: a file that has gone. */
+static struct topology *load_nothing(void *owner, struct error *error)
+{
+    (void)owner;
+    error_set(error, "there is no file");
+    return NULL;
+}
+
 static _Noreturn void be_host(int descriptor, enum habit habit, int64_t drain_timeout)
 {
     struct setting_value value = {.number = habit};
@@ -130,7 +138,8 @@ static _Noreturn void be_host(int descriptor, enum habit habit, int64_t drain_ti
     struct log log;
     struct error error = {0};
     log_init(&log, descriptor, LOG_INFO, false);
-    const struct host_setup setup = {.topology = &topology, .kind_of = kind_of, .log = &log};
+    const struct host_setup setup = {
+        .topology = &topology, .kind_of = kind_of, .load = load_nothing, .log = &log};
     const int code = host_run(&setup, &error);
     dprintf(descriptor, "error: %s\n", error.text);
     exit(code);
@@ -275,6 +284,25 @@ static void test_a_stage_that_cannot_open_ends_the_start(void **state)
     assert_null(strstr(process.log, "stopped"));
 }
 
+static void test_a_reload_that_cannot_be_read_changes_nothing(void **state)
+{
+    (void)state;
+    struct host_process process;
+    start(&process, WELL_BEHAVED, 3600 * SECOND);
+    await(&process, "started");
+    for (int i = 0; i < 3; i++) {
+        process.size = 0;
+        process.log[0] = '\0';
+        kill(process.pid, SIGHUP);
+        await(&process, "reload-refused reason=\"there is no file\"");
+    }
+    kill(process.pid, SIGTERM);
+    const int status = finish(&process);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_non_null(strstr(process.log, "host stopped reason=drained"));
+}
+
 /* ---- the service manager ---- */
 
 #define WATCHDOG_PERIOD 60 /* ms; a ping comes twice in it */
@@ -319,6 +347,24 @@ static bool hears(const struct manager *manager, const char *message, int patien
     return true;
 }
 
+static void test_the_manager_hears_of_each_state(void **state)
+{
+    (void)state;
+    struct host_process process;
+    struct manager manager;
+    open_manager(&manager);
+    unsetenv("WATCHDOG_USEC");
+    start(&process, WELL_BEHAVED, 3600 * SECOND);
+    assert_true(hears(&manager, "READY=1\nSTATUS=serving", PATIENCE));
+    kill(process.pid, SIGHUP);
+    assert_true(hears(&manager, "RELOADING=1\nMONOTONIC_USEC=", PATIENCE));
+    assert_true(hears(&manager, "READY=1\nSTATUS=serving", PATIENCE));
+    kill(process.pid, SIGTERM);
+    assert_true(hears(&manager, "STOPPING=1\nSTATUS=draining", PATIENCE));
+    finish(&process);
+    close_manager(&manager);
+}
+
 /* Pings come for as long as every reactor turns. Once one is stuck, there is at most the ping that
  * it had answered before. */
 static void test_a_stuck_reactor_means_no_ping(void **state)
@@ -356,6 +402,8 @@ int main(void)
         cmocka_unit_test(test_a_second_signal_ends_at_once),
         cmocka_unit_test(test_a_stage_that_cannot_be_created_ends_the_start),
         cmocka_unit_test(test_a_stage_that_cannot_open_ends_the_start),
+        cmocka_unit_test(test_a_reload_that_cannot_be_read_changes_nothing),
+        cmocka_unit_test(test_the_manager_hears_of_each_state),
         cmocka_unit_test(test_a_stuck_reactor_means_no_ping),
     };
     return cmocka_run_group_tests_name("host", tests, NULL, NULL);

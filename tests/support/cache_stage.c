@@ -166,6 +166,7 @@ struct cache_stage *cache_stage_create(const struct cache_stage_options *options
         .name = "cache",
         .settings = &stage->settings,
         .origin = &stage->origin,
+        .cache_count = options->is_near,
         .asks = &stage->asks,
         .serves = &stage->serves,
         .clock = &stage->clock,

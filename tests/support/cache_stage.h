@@ -19,6 +19,7 @@ struct cache_stage_options { /* 0: the preset, or left out where there is none *
     int64_t capacity, max_bytes, expiry, max_value_size, max_fetches, max_waiting;
     int64_t negative_expiry, negative_capacity, stale_while_revalidate, stale_if_error;
     const char *on_disconnect;
+    bool is_near;          /* the origin is another cache */
     int64_t max_staleness; /* of the origin, which announces changes; 0: it does not */
     const char *prefixes;  /* of the keys whose changes it announces, as a settings_list */
 };

@@ -1,5 +1,5 @@
-/* R12: what can be set stands in docs/topology.md, with its default, and what the commands of the
- * documents name is there. */
+/* R12: what can be set stands in docs/topology.md, with its default, each option in docs/weir.md,
+ * and what the commands of the documents name is there. */
 #include "../support/blob.h"
 #include "../support/trouble.h"
 #include "../support/unit.h"
@@ -93,7 +93,7 @@ static void test_R12_documentation_has_every_option(void **state)
     size_t options = 0;
 
     (void)state;
-    read_document("docs/topology.md", &document);
+    read_document("docs/weir.md", &document);
     assert_int_equal(weir_process_run(flags, NULL, &help), 0);
     for (const char *line = strstr(blob_text(&help), "\n  --"); line;
          line = strstr(line + 1, "\n  --"), options++) {
@@ -101,7 +101,7 @@ static void test_R12_documentation_has_every_option(void **state)
         int length = (int)strcspn(line + 3, " ");
         snprintf(option, sizeof option, "%.*s", length, line + 3);
         if (!strstr(blob_text(&document), option))
-            fail_msg("docs/topology.md does not name %s", option);
+            fail_msg("docs/weir.md does not name %s", option);
     }
     assert_true(options > 0);
     blob_fini(&help);

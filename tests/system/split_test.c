@@ -127,7 +127,7 @@ static void test_a_list_that_cannot_be_read_changes_nothing(void **state)
     set_up(&stand, "hosts");
     free(temp_dir_write(weir_fleet_directory(stand.fleet), "allowed", "nobody\n"));
     weir_process_signal(weir_fleet_process(stand.fleet, "store-a"), SIGHUP);
-    assert_true(weir_process_wait_log(weir_fleet_process(stand.fleet, "store-a"), "key-list-kept",
+    assert_true(weir_process_wait_log(weir_fleet_process(stand.fleet, "store-a"), "reload-refused",
                                       deadline_in(PATIENCE)));
     assert_int_equal(worst_status(&stand, "edge-b"), 200);
     tear_down(&stand);

@@ -32,7 +32,7 @@ static bool take(struct survey *survey, const struct reactors *reactors, size_t 
 
 static void start(struct survey *survey, enum status status)
 {
-    assert_int_equal(survey_start(survey, 7, bytes_of_text("ready"), SECOND), status);
+    assert_int_equal(survey_start(survey, 7, bytes_of_text("ready"), REACTORS, SECOND), status);
 }
 
 static void test_it_ends_with_the_last_answer(void **state)

@@ -103,7 +103,7 @@ static void test_keys_at_the_top(void **state)
         {"stages: [http]\n", "t.yml:1: stages: must be a mapping of names to stages"},
         {ALL "stage: 1\n",
          "t.yml:5: stage: unknown key; here go stages, reactors or processes, drain_timeout, "
-         "hash_key_file and takeover"},
+         "log_level, hash_key_file and takeover"},
         {ALL "stages: {}\n", "t.yml:5: stages: is there twice; the first is on line 1"},
         {ALL "drain_timeout: 10\n",
          "t.yml:5: drain_timeout: \"10\" is not a duration, such as 250ms, 60s, 5m or 1h"},
