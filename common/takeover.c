@@ -43,7 +43,7 @@ static const char refused[] = "refused ";
 static void copy_reason(char *out, const char *reason)
 {
     for (; *reason != '\0'; reason++)
-        *out++ = *reason >= ' ' && *reason <= '~' ? *reason : '?';
+        *out++ = (char)(*reason >= ' ' && *reason <= '~' ? *reason : '?');
     *out = '\0';
 }
 
