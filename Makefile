@@ -20,7 +20,7 @@ MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all run run-split build-tests test test-asan test-tsan test-split test-freshness test-clients
-.PHONY: test-fresh test-plants simulate fuzz bench bench-deps bench-placements
+.PHONY: test-fresh test-plants simulate fuzz bench bench-growth bench-placements bench-deps
 .PHONY: man install deb test-packages
 .PHONY: format check-format check-layers check-units lint clean help FORCE
 
@@ -41,6 +41,7 @@ needs-simulate       := build
 needs-test-plants    := build
 needs-fuzz           := build test fuzz
 needs-bench          := build run
+needs-bench-growth   := build run
 needs-bench-placements := build run
 needs-bench-deps     := build run bench peers
 needs-format         := format
@@ -59,6 +60,11 @@ needs-test-packages  := build run man deb fresh
 goals := $(or $(MAKECMDGOALS),all)
 NEEDS := $(strip $(sort $(foreach goal,$(goals),\
            $(if $(filter undefined,$(flavor needs-$(goal))),build test,$(needs-$(goal))))))
+
+# What measures installs nothing, and says what is missing; bench-deps gets it.
+ifneq ($(filter bench bench-growth bench-placements,$(goals)),)
+export NO_INSTALL := 1
+endif
 
 ifneq ($(NEEDS),)
 empty  :=

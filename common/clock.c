@@ -37,8 +37,8 @@ void clock_catch_up(struct clock *clock)
 {
     if (clock->state != CLOCK_CURRENT)
         return;
-    const int64_t passed = clock_now_mono() - clock->now.mono;
-    if (passed > MILLISECOND) { /* perhaps suspended, which only the boot clock knows */
+    const int64_t passed = nanoseconds(BOOT_CLOCK) - clock->now.boot;
+    if (passed > MILLISECOND) { /* suspended perhaps, which the others do not count */
         clock->state = CLOCK_OLD;
         return;
     }

@@ -14,7 +14,8 @@
 /* One reading of the clocks. `mono` and `boot` have no known zero; compare like with like. */
 struct moment {
     int64_t mono; /* ns; stands still while the system is suspended: deadlines */
-    int64_t boot; /* ns; counts suspension where the system can (Linux, macOS): expiry, age */
+    int64_t
+        boot; /* ns; counts suspension where the system can (Linux, macOS): expiry, age, proofs */
     int64_t wall; /* ns since 1970 (UTC): dates for people, never for durations */
 };
 
@@ -48,7 +49,8 @@ static inline void clock_mark_old(struct clock *clock)
         clock->state = CLOCK_OLD;
 }
 
-/* Milliseconds until `deadline` (both mono), rounded up, 0 when passed, capped to 32 bits. */
+/* Milliseconds until `deadline` (both of one clock), rounded up, 0 when passed, capped to 32 bits.
+ */
 uint32_t clock_remaining_ms(int64_t now, int64_t deadline);
 
 static inline int64_t clock_earlier(int64_t a, int64_t b)

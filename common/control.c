@@ -2,6 +2,7 @@
 
 #include "common/memory.h"
 #include "common/reactor_inner.h"
+#include "common/version.h"
 
 #include <stdio.h>
 
@@ -18,6 +19,26 @@ struct port_shard *control_shards(size_t count)
         shards[i] = (struct port_shard){.name = address + strlen(SCHEME), .address = address};
     }
     return shards;
+}
+
+/* What the numbers of the other families are about: joined with them by the label `stage`. */
+static void measure_place(const struct reactor *reactor, const struct port_owner *owner,
+                          struct metrics *metrics)
+{
+    const struct topology *topology = reactor->setup.topology;
+    const char *process = topology->processes[topology->process].name;
+    struct buffer labels = {0};
+    metrics_quote(&labels, "kind", owner->kind->spec.name);
+    buffer_append_text(&labels, ",");
+    metrics_quote(&labels, "reactor", reactor->name);
+    buffer_append_text(&labels, ",");
+    metrics_quote(&labels, "process", process != NULL ? process : "weir");
+    buffer_append_text(&labels, ",");
+    metrics_quote(&labels, "version", WEIR_VERSION);
+    metrics->stage = owner->name;
+    metrics_gauge(metrics, "weir_stage_info", "What runs here, and where; always 1.", labels.data,
+                  1);
+    buffer_fini(&labels);
 }
 
 static void measure_stage(const struct reactor_stage *stage, struct moment now,
@@ -47,10 +68,12 @@ static void tell_metrics(const struct reactor *reactor, struct moment now, struc
     struct metrics metrics = {.stage = reactor->name};
     metrics_counter(&metrics, "weir_reactor_turns_total", "Turns of the reactor's loop.", NULL,
                     reactor->turns);
-    metrics_gauge(&metrics, "weir_reactor_longest_turn_microseconds",
-                  "The longest turn since the start.", NULL, reactor->longest_turn / MICROSECOND);
-    for (size_t i = 0; i < reactor->stage_count; i++)
+    metrics_seconds(&metrics, "weir_reactor_longest_turn_seconds",
+                    "The longest turn since the start.", NULL, reactor->longest_turn);
+    for (size_t i = 0; i < reactor->stage_count; i++) {
+        measure_place(reactor, &reactor->stages[i].owner, &metrics);
         measure_stage(&reactor->stages[i], now, &metrics);
+    }
     measure_stage(&reactor->control, now, &metrics);
     if (reactor->setup.number == 0) {
         metrics.stage = "host";
@@ -61,7 +84,9 @@ static void tell_metrics(const struct reactor *reactor, struct moment now, struc
 
 static void tell_readiness(const struct reactor *reactor, struct moment now, struct buffer *out)
 {
-    for (size_t i = 0; i < reactor->stage_count; i++) {
+    if (reactor->is_draining)
+        buffer_format(out, "%s: takes nothing new, for the process is to end\n", reactor->name);
+    for (size_t i = 0; i < reactor->stage_count && !reactor->is_draining; i++) {
         const struct port_owner *owner = &reactor->stages[i].owner;
         const char *reason =
             owner->kind->unready != NULL ? owner->kind->unready(owner->stage, now) : NULL;

@@ -2,7 +2,8 @@
  * stage, at an address of its own. No counter of a stage is read by another thread.
  *
  *     "metrics"   VALUE: the metrics of all its stages, links and of itself (metrics.h)
- *     "ready"     VALUE: "name: reason" and a newline for each stage that cannot do its work now
+ *     "ready"     VALUE: "name: reason" and a newline for each stage that cannot do its work now,
+ *                 or one line for the reactor while it drains
  *     "reload"    the process reads its settings anew (host_reload.h); VALUE, once that has come to
  *                 its end: CONTROL_RELOADED and then, a line each, what has changed, or
  *                 CONTROL_REFUSED and then why nothing has

@@ -16,8 +16,9 @@ struct worker {
     struct reactor_setup setup;
     struct error error;      /* why there is no reactor, or why it cannot go on */
     struct reactor *reactor; /* created and destroyed in its own thread */
-    zactor_t *actor;         /* NULL: not started */
-    uv_async_t on_news;      /* a flag was set: rung by it, heard by main */
+    struct reactor_bell bell;
+    zactor_t *actor;    /* NULL: not started */
+    uv_async_t on_news; /* a flag was set: rung by it, heard by main */
     atomic_bool has_opened, has_failed, has_drained, has_answered;
 };
 
@@ -25,6 +26,7 @@ struct host_workers {
     struct host_workers_setup setup;
     struct worker *workers;
     size_t count;
+    struct reactor_inboxes *inboxes;
 };
 
 /* ---- in a reactor's thread ---- */
@@ -103,12 +105,14 @@ struct host_workers *host_workers_create(const struct host_workers_setup *setup)
     struct host_workers *workers = memory_alloc(1, sizeof *workers);
     workers->setup = *setup;
     workers->count = setup->reactor.topology->reactor_count;
+    workers->inboxes = reactor_inboxes_create();
     workers->workers = memory_alloc(workers->count, sizeof *workers->workers);
     for (size_t i = 0; i < workers->count; i++) {
         struct worker *worker = &workers->workers[i];
         worker->workers = workers;
         worker->setup = setup->reactor;
         worker->setup.number = i;
+        worker->setup.inboxes = workers->inboxes;
         worker->setup.on_opened = tell_opened;
         worker->setup.on_drained = tell_drained;
         worker->setup.on_failed = tell_failed;
@@ -124,6 +128,9 @@ bool host_workers_start(struct host_workers *workers, struct error *error)
 {
     for (size_t i = 0; i < workers->count; i++) {
         struct worker *worker = &workers->workers[i];
+        if (!reactor_bell_open(&worker->bell, error))
+            return false;
+        worker->setup.bell = &worker->bell;
         worker->actor = zactor_new(run_worker, worker);
         if (worker->actor == NULL)
             return error_set(error, "cannot start a thread");
@@ -145,6 +152,10 @@ void host_workers_stop(struct host_workers *workers)
         zactor_destroy(&worker->actor);
         handover_take(worker);
     }
+    for (size_t i = 0; i < workers->count; i++) /* only now: the last may ring for the others */
+        if (workers->workers[i].setup.bell != NULL)
+            reactor_bell_close(&workers->workers[i].bell);
+    reactor_inboxes_destroy(&workers->inboxes);
 }
 
 void host_workers_drain(struct host_workers *workers, enum drain_manner manner)

@@ -29,6 +29,7 @@
 #define WEIR_LINK_H
 
 #include "common/clock.h"
+#include "common/histogram.h"
 #include "common/message.h"
 
 #include <stdint.h>
@@ -61,8 +62,9 @@ enum link_event {
 
 /* What a link counts, for the metrics. */
 struct link_counters {
-    uint64_t batches_sent, batches_received;
-    uint64_t records_sent, records_received;
+    uint64_t batches_sent, batches_received; /* those without records among them */
+    uint64_t records_received;
+    struct histogram sent;    /* records in each batch that held any */
     uint64_t batches_dropped; /* malformed, of another version or session, beyond credit */
     uint64_t sessions_opened, sessions_lost;
     uint64_t late_answers;   /* for an ask that is no longer known */
@@ -72,5 +74,12 @@ struct link_counters {
     uint64_t notices_sent, notices_received;
     uint64_t notices_overflowed; /* dropped, and LOST said in their place */
 };
+
+static inline void link_count_sent(struct link_counters *counters, uint32_t records)
+{
+    counters->batches_sent++;
+    if (records > 0)
+        histogram_add_count(&counters->sent, records);
+}
 
 #endif

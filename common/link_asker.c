@@ -277,29 +277,27 @@ static int64_t tick_lane(struct link_asker *asker, int64_t now)
     return lane->state == CLOSED ? lane->retry_at : link_window_next(&lane->window, now);
 }
 
-int64_t link_asker_tick(struct link_asker *asker, int64_t now)
+int64_t link_asker_tick(struct link_asker *asker, struct moment now)
 {
     settle(asker);
-    if (asker->state != CLOSED && link_window_is_silent(&asker->window, now))
-        end_and_settle(asker, now);
-    if (asker->state == CLOSED && now >= asker->retry_at)
-        open_session(asker, now);
+    if (asker->state != CLOSED && link_window_is_silent(&asker->window, now.mono))
+        end_and_settle(asker, now.mono);
+    if (asker->state == CLOSED && now.mono >= asker->retry_at)
+        open_session(asker, now.mono);
     if (asker->state == CLOSED)
         return asker->retry_at;
-    int64_t next = link_window_next(&asker->window, now);
+    int64_t next = link_window_next(&asker->window, now.mono);
     if (asker->state == OPENING)
         return next;
     next = clock_earlier(next, link_watch_tick(&asker->watch, now, &asker->window));
-    return asker->settings.has_lane ? clock_earlier(next, tick_lane(asker, now)) : next;
+    return asker->settings.has_lane ? clock_earlier(next, tick_lane(asker, now.mono)) : next;
 }
 
 static struct batch *flush(struct link_asker *asker, struct link_window *window, int64_t now)
 {
     struct batch *batch = link_window_flush(window, now);
-    if (batch) {
-        asker->counters.batches_sent++;
-        asker->counters.records_sent += batch->records;
-    }
+    if (batch)
+        link_count_sent(&asker->counters, batch->records);
     return batch;
 }
 
@@ -375,6 +373,11 @@ bool link_asker_is_open(const struct link_asker *asker)
 uint32_t link_asker_outstanding(const struct link_asker *asker)
 {
     return asker->slots.taken;
+}
+
+uint32_t link_asker_credit(const struct link_asker *asker)
+{
+    return asker->state == OPEN ? asker->credit : 0;
 }
 
 const struct link_counters *link_asker_counters(const struct link_asker *asker)

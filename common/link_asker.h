@@ -44,7 +44,7 @@ void link_asker_receive(struct link_asker *asker, int64_t now, struct bytes firs
 
 /* Time passes: opens sessions, notices silence. Returns when to call next (mono ns). Called in
  * every turn, after what has arrived and before the flush. */
-int64_t link_asker_tick(struct link_asker *asker, int64_t now);
+int64_t link_asker_tick(struct link_asker *asker, struct moment now);
 
 /* The next sealed batch to send, or NULL. The caller sends it and then calls batch_clear on it;
  * where it cannot be sent, link_asker_lose. Called until NULL. The batch is the asker's: the
@@ -67,7 +67,8 @@ struct batch *link_asker_flush_lane(struct link_asker *asker, int64_t now);
 void link_asker_lose_lane(struct link_asker *asker, int64_t now);
 
 bool link_asker_is_open(const struct link_asker *asker);
-uint32_t link_asker_outstanding(const struct link_asker *asker);
+uint32_t link_asker_outstanding(const struct link_asker *asker); /* asks */
+uint32_t link_asker_credit(const struct link_asker *asker); /* how many may be; 0: no session */
 const struct link_counters *link_asker_counters(const struct link_asker *asker);
 
 #endif

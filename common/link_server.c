@@ -12,7 +12,7 @@ struct link_server {
     struct link_server_settings settings;
     struct link_counters counters;
     bool is_open;
-    int64_t proven;    /* mono ns: the stage's proof, or LINK_NO_PROOF */
+    int64_t proven;    /* boot ns: the stage's proof, or LINK_NO_PROOF */
     size_t sessions;   /* that are open */
     int64_t next_tick; /* mono ns: before it, no peer is silent or waits for a heartbeat */
     struct link_peers peers;
@@ -354,18 +354,17 @@ int64_t link_server_tick(struct link_server *server, int64_t now)
     return server->next_tick;
 }
 
-struct batch *link_server_flush(struct link_server *server, int64_t now, uint64_t *peer_name)
+struct batch *link_server_flush(struct link_server *server, struct moment now, uint64_t *peer_name)
 {
     struct link_peer *peer;
     while ((peer = server->peers.first_ready) != NULL) {
         if (peer->subscription.is_wanted)
             server->counters.notices_sent +=
                 link_subscription_settle(&peer->subscription, &peer->window, now, server->proven);
-        struct batch *batch = link_window_flush(&peer->window, now);
+        struct batch *batch = link_window_flush(&peer->window, now.mono);
         if (batch) {
             *peer_name = peer->name;
-            server->counters.batches_sent++;
-            server->counters.records_sent += batch->records;
+            link_count_sent(&server->counters, batch->records);
             return batch;
         }
         link_peers_take_first_ready(&server->peers);

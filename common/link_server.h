@@ -43,7 +43,7 @@ void link_server_notify(struct link_server *server, const struct notice *notice)
 int64_t link_server_tick(struct link_server *server, int64_t now);
 
 /* The next sealed batch and the peer it is for, or NULL; as link_asker_flush. */
-struct batch *link_server_flush(struct link_server *server, int64_t now, uint64_t *peer);
+struct batch *link_server_flush(struct link_server *server, struct moment now, uint64_t *peer);
 
 /* The transport cannot reach this peer: its session ends. */
 void link_server_lose(struct link_server *server, uint64_t peer);

@@ -34,7 +34,7 @@ static uint32_t age_of(int64_t proven, int64_t now)
 }
 
 size_t link_subscription_settle(struct link_subscription *subscription, struct link_window *window,
-                                int64_t now, int64_t proven)
+                                struct moment now, int64_t proven)
 {
     size_t notices = 0;
     if (subscription->owes_lost && window->backlog == 0) {
@@ -44,10 +44,11 @@ size_t link_subscription_settle(struct link_subscription *subscription, struct l
     }
     /* It stands behind every notice given so far, and one question costs at most one record a batch
      * that leaves, however many are asked. */
-    if (subscription->is_asked && now > subscription->asked_at && !subscription->owes_lost &&
+    if (subscription->is_asked && now.mono > subscription->asked_at && !subscription->owes_lost &&
         link_window_has_room(window)) {
         subscription->is_asked = false;
-        batch_add_proven(link_window_gather(window), subscription->number, age_of(proven, now));
+        batch_add_proven(link_window_gather(window), subscription->number,
+                         age_of(proven, now.boot));
     }
     return notices;
 }

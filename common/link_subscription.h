@@ -24,12 +24,12 @@ bool link_subscription_notify(struct link_subscription *subscription, struct lin
 void link_subscription_ask(struct link_subscription *subscription, int64_t now, uint32_t number);
 
 /* Adds what is owed to what is gathered, as far as it can be now. `proven`: the server's proof
- * (mono ns). Returns how many notices it added.
+ * (boot ns). Returns how many notices it added.
  *
  * The question is answered only when `now` is later than it was at its arrival. For a turn reads
  * the clock once, at its beginning, and the question may have been put since; an age as of that
  * reading would make the peer believe in a younger proof than there is. */
 size_t link_subscription_settle(struct link_subscription *subscription, struct link_window *window,
-                                int64_t now, int64_t proven);
+                                struct moment now, int64_t proven);
 
 #endif

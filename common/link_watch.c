@@ -6,14 +6,14 @@ void link_watch_begin(struct link_watch *watch, int64_t now)
     watch->due_at = now;
 }
 
-int64_t link_watch_tick(struct link_watch *watch, int64_t now, struct link_window *window)
+int64_t link_watch_tick(struct link_watch *watch, struct moment now, struct link_window *window)
 {
     if (watch->every == 0 || watch->is_waiting)
         return NEVER;
-    if (now < watch->due_at)
+    if (now.mono < watch->due_at)
         return watch->due_at;
-    watch->asked_at = now;
-    watch->due_at = now + watch->every;
+    watch->asked_at = now.boot;
+    watch->due_at = now.mono + watch->every;
     watch->is_waiting = true;
     batch_add_prove(link_window_gather(window), ++watch->number);
     return NEVER;

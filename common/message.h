@@ -128,7 +128,7 @@ enum notice_kind {
 struct notice {
     enum notice_kind kind;
     struct bytes key; /* KEY; valid during the call */
-    int64_t proven;   /* PROVEN: that moment, of this machine's clock (mono ns) */
+    int64_t proven;   /* PROVEN: that moment, of this machine's clock (boot ns) */
 };
 
 /* One decoded record; which fields are set follows from `kind`. Bytes point into the batch. */

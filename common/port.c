@@ -54,7 +54,7 @@ void port_log_event(const struct port_owner *owner, const char *peer, enum link_
               LOG_TEXT("link", peer), LOG_TEXT("theirs", theirs_text), LOG_TEXT("ours", ours_text));
 }
 
-void port_measure_link(struct metrics *metrics, const char *peer,
+void port_measure_link(struct metrics *metrics, const char *labels,
                        const struct link_counters *counters)
 {
     const struct {
@@ -63,7 +63,7 @@ void port_measure_link(struct metrics *metrics, const char *peer,
     } samples[] = {
         {"weir_link_batches_sent_total", "Batches sent.", counters->batches_sent},
         {"weir_link_batches_received_total", "Batches received.", counters->batches_received},
-        {"weir_link_records_sent_total", "Records sent in batches.", counters->records_sent},
+        {"weir_link_records_sent_total", "Records sent in batches.", counters->sent.sum},
         {"weir_link_records_received_total", "Records received in batches.",
          counters->records_received},
         {"weir_link_batches_dropped_total",
@@ -86,8 +86,8 @@ void port_measure_link(struct metrics *metrics, const char *peer,
          "Notices that were dropped, too much having gathered: the peer is told that it lost some.",
          counters->notices_overflowed},
     };
-    char labels[256];
-    snprintf(labels, sizeof labels, "link=\"%s\"", peer);
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++)
         metrics_counter(metrics, samples[i].name, samples[i].help, labels, samples[i].value);
+    metrics_counts(metrics, "weir_link_batch_records", "Records in each batch sent that held any.",
+                   labels, &counters->sent, MESSAGE_MAX_RECORDS);
 }

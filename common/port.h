@@ -41,7 +41,7 @@ void port_ask_destroy(struct ask_port **port);
 /* One round: takes at most one message from each link, hands it to the stage, and sends what has
  * gathered. What is left, and what others of the reactor were sent, shows in reactor_sockets'
  * has_work. Returns when the port wants a round all the same (mono ns). */
-int64_t port_ask_move(struct ask_port *port, int64_t now);
+int64_t port_ask_move(struct ask_port *port, struct moment now);
 
 /* Whether every shard has a session, those in other processes too. */
 bool port_ask_is_whole(const struct ask_port *port);
@@ -54,16 +54,16 @@ void port_ask_measure(const struct ask_port *port, struct metrics *metrics);
 /* ---- serving: the links of all who ask ---- */
 
 /* `shards` are all that serve beside it, in the order in which their askers know them, and `own` is
- * the index of this one; `askers` is how many sockets of this process will ask it. */
+ * the index of this one. */
 struct serve_port *port_serve_create(struct reactor_sockets *sockets, struct port_owner *owner,
                                      const struct port_shard *shards, size_t count, size_t own,
-                                     size_t askers, struct error *error);
+                                     struct error *error);
 void port_serve_destroy(struct serve_port **port);
 
 /* From now on sessions are granted. */
 void port_serve_open(struct serve_port *port);
 
-int64_t port_serve_move(struct serve_port *port, int64_t now);
+int64_t port_serve_move(struct serve_port *port, struct moment now);
 
 /* From now on nobody is served whose key is not on the list, where the link is encrypted. */
 void port_serve_allow(struct serve_port *port, const struct key_list *allowed);

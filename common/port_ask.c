@@ -24,7 +24,7 @@ struct shard {
     int64_t tried_at, lane_tried_at; /* mono ns: last seen connected, or connected anew */
     struct again again;
     struct reactor_rest rest;
-    int64_t proven;    /* mono ns: the shard's proof since its last LOST, or NO_PROOF */
+    int64_t proven;    /* boot ns: the shard's proof since its last LOST, or NO_PROOF */
     int64_t logged_at; /* mono ns: see port_log_event */
 };
 #define NO_PROOF INT64_MIN
@@ -34,7 +34,7 @@ struct asking {
     struct port_owner *owner;
     struct ring *ring;
     struct shard *shards; /* port.shards of them */
-    int64_t proven;       /* mono ns: of all shards, as the stage was told since the last LOST */
+    int64_t proven;       /* boot ns: of all shards, as the stage was told since the last LOST */
 };
 
 /* ---- what the stage calls ---- */
@@ -164,7 +164,7 @@ static struct reactor_socket *open_socket(struct reactor_rest *rest, const struc
         .keys = shard->server_key ? rest->sockets->keys : NULL,
         .server_key = shard->server_key,
     };
-    return reactor_socket_open(rest, &setup, 1, error);
+    return reactor_socket_open(rest, &setup, error);
 }
 
 static bool open_shard(struct asking *asking, struct shard *shard, struct reactor_sockets *sockets,
@@ -303,48 +303,44 @@ static void ask_again(struct shard *shard, int64_t now, int64_t *wake)
     *wake = clock_earlier(*wake, shard->again.give_up_at);
 }
 
-static void move_shard(struct shard *shard, int64_t now)
+static void move_shard(struct shard *shard, struct moment now)
 {
-    take_message(shard, shard->socket, now);
+    take_message(shard, shard->socket, now.mono);
     if (shard->is_remote) {
-        take_message(shard, shard->lane, now);
-        follow_connections(shard, now);
+        take_message(shard, shard->lane, now.mono);
+        follow_connections(shard, now.mono);
     }
     shard->rest.until = link_asker_tick(shard->link, now);
     if (shard->is_remote) {
-        ask_again(shard, now, &shard->rest.until);
-        send_batches(shard, shard->lane, now);
+        ask_again(shard, now.mono, &shard->rest.until);
+        send_batches(shard, shard->lane, now.mono);
     }
-    send_batches(shard, shard->socket, now);
+    send_batches(shard, shard->socket, now.mono);
     reactor_rest_begin(&shard->rest,
                        reactor_socket_has_input(shard->socket) ||
                            (shard->is_remote && reactor_socket_has_input(shard->lane)));
 }
 
-int64_t port_ask_move(struct ask_port *port, int64_t now)
+int64_t port_ask_move(struct ask_port *port, struct moment now)
 {
     struct asking *asking = (struct asking *)port;
     int64_t wake = NEVER;
     for (size_t i = 0; i < port->shards; i++) {
         struct shard *shard = &asking->shards[i];
-        if (!reactor_rest_holds(&shard->rest, now))
+        if (!reactor_rest_holds(&shard->rest, now.mono))
             move_shard(shard, now);
         wake = clock_earlier(wake, shard->rest.until);
     }
     return wake;
 }
 
-static size_t count_away(const struct asking *asking)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < asking->port.shards; i++)
-        count += !link_asker_is_open(asking->shards[i].link);
-    return count;
-}
-
 bool port_ask_is_whole(const struct ask_port *port)
 {
-    return count_away((const struct asking *)port) == 0;
+    const struct asking *asking = (const struct asking *)port;
+    for (size_t i = 0; i < asking->port.shards; i++)
+        if (!link_asker_is_open(asking->shards[i].link))
+            return false;
+    return true;
 }
 
 bool port_ask_is_away(const struct ask_port *port)
@@ -356,12 +352,24 @@ bool port_ask_is_away(const struct ask_port *port)
     return true;
 }
 
+static void measure_shard(const struct shard *shard, struct metrics *metrics)
+{
+    struct buffer labels = {0};
+    metrics_quote(&labels, "link", shard->name);
+    port_measure_link(metrics, labels.data, link_asker_counters(shard->link));
+    metrics_gauge(metrics, "weir_link_away", "Whether there is no session now.", labels.data,
+                  !link_asker_is_open(shard->link));
+    metrics_gauge(metrics, "weir_link_credit_used", "Asks outstanding.", labels.data,
+                  link_asker_outstanding(shard->link));
+    metrics_gauge(metrics, "weir_link_credit",
+                  "Asks that may be outstanding; 0 while there is no session.", labels.data,
+                  link_asker_credit(shard->link));
+    buffer_fini(&labels);
+}
+
 void port_ask_measure(const struct ask_port *port, struct metrics *metrics)
 {
     const struct asking *asking = (const struct asking *)port;
     for (size_t i = 0; i < port->shards; i++)
-        port_measure_link(metrics, asking->shards[i].name,
-                          link_asker_counters(asking->shards[i].link));
-    metrics_gauge(metrics, "weir_links_away", "Links on which there is no session now.", NULL,
-                  (int64_t)count_away(asking));
+        measure_shard(&asking->shards[i], metrics);
 }

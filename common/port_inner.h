@@ -15,7 +15,8 @@ struct ring *port_ring_create(const struct port_owner *owner, const struct port_
 void port_log_event(const struct port_owner *owner, const char *peer, enum link_event event,
                     uint64_t theirs, uint64_t ours, int64_t *logged_at);
 
-void port_measure_link(struct metrics *metrics, const char *peer,
+/* `labels` name the link, as metrics.h wants them. */
+void port_measure_link(struct metrics *metrics, const char *labels,
                        const struct link_counters *counters);
 
 #endif

@@ -56,7 +56,7 @@ static void on_event(void *owner, uint64_t peer, enum link_event event, uint64_t
 
 struct serve_port *port_serve_create(struct reactor_sockets *sockets, struct port_owner *owner,
                                      const struct port_shard *shards, size_t count, size_t own,
-                                     size_t askers, struct error *error)
+                                     struct error *error)
 {
     const struct transport_setup setup = {
         .side = TRANSPORT_SERVES,
@@ -65,7 +65,7 @@ struct serve_port *port_serve_create(struct reactor_sockets *sockets, struct por
     };
     struct serving *serving = memory_alloc(1, sizeof *serving);
     serving->rest = (struct reactor_rest){.sockets = sockets};
-    serving->socket = reactor_socket_open(&serving->rest, &setup, askers, error);
+    serving->socket = reactor_socket_open(&serving->rest, &setup, error);
     if (serving->socket == NULL) {
         free(serving);
         return NULL;
@@ -130,7 +130,7 @@ static void take_message(struct serving *serving)
     reactor_socket_release(serving->socket);
 }
 
-static void send_batches(struct serving *serving, int64_t now)
+static void send_batches(struct serving *serving, struct moment now)
 {
     uint64_t peer;
     for (struct batch *batch; (batch = link_server_flush(serving->link, now, &peer)) != NULL;) {
@@ -141,12 +141,12 @@ static void send_batches(struct serving *serving, int64_t now)
     }
 }
 
-int64_t port_serve_move(struct serve_port *port, int64_t now)
+int64_t port_serve_move(struct serve_port *port, struct moment now)
 {
     struct serving *serving = (struct serving *)port;
-    if (!reactor_rest_holds(&serving->rest, now)) {
+    if (!reactor_rest_holds(&serving->rest, now.mono)) {
         take_message(serving);
-        serving->rest.until = link_server_tick(serving->link, now);
+        serving->rest.until = link_server_tick(serving->link, now.mono);
         send_batches(serving, now);
         reactor_rest_begin(&serving->rest, reactor_socket_has_input(serving->socket));
     }
@@ -156,5 +156,8 @@ int64_t port_serve_move(struct serve_port *port, int64_t now)
 void port_serve_measure(const struct serve_port *port, struct metrics *metrics)
 {
     const struct serving *serving = (const struct serving *)port;
-    port_measure_link(metrics, serving->address, link_server_counters(serving->link));
+    struct buffer labels = {0};
+    metrics_quote(&labels, "link", serving->address);
+    port_measure_link(metrics, labels.data, link_server_counters(serving->link));
+    buffer_fini(&labels);
 }

@@ -17,6 +17,14 @@ static void on_wait(uv_prepare_t *before_wait)
     clock_mark_old(&reactor->clock);
 }
 
+static void end_turn(struct turn *turn)
+{
+    struct reactor *reactor = (struct reactor *)turn;
+    clock_mark_old(&reactor->clock);
+    reactor_turn(reactor);
+    clock_mark_old(&reactor->clock);
+}
+
 static void drain_stages(struct reactor *reactor, enum drain_manner manner)
 {
     for (size_t i = 0; i < reactor->stage_count; i++) {
@@ -49,6 +57,14 @@ static void on_stop(uv_async_t *async)
     reactor->is_stopping = true;
 }
 
+/* By itself it brings nothing: the turn that follows finds what others have sent. */
+static void on_bell(uv_poll_t *poll, int status, int events)
+{
+    struct reactor *reactor = poll->data;
+    (void)status, (void)events;
+    reactor_bell_clear(reactor->setup.bell);
+}
+
 static bool open_loop(struct reactor *reactor, struct error *error)
 {
     int result = uv_loop_init(&reactor->loop);
@@ -58,6 +74,9 @@ static bool open_loop(struct reactor *reactor, struct error *error)
         return error_set(error, "cannot make an event loop: %s", uv_strerror(result));
     CHECK(uv_async_init(&reactor->loop, &reactor->on_retire, on_retire) == 0);
     CHECK(uv_async_init(&reactor->loop, &reactor->on_ping, on_ping) == 0);
+    CHECK(uv_poll_init(&reactor->loop, &reactor->on_bell,
+                       reactor_bell_descriptor(reactor->setup.bell)) == 0);
+    CHECK(uv_poll_start(&reactor->on_bell, UV_READABLE, on_bell) == 0);
     CHECK(uv_async_init(&reactor->loop, &reactor->on_stop, on_stop) == 0);
     reactor_reload_open(reactor);
     uv_timer_init(&reactor->loop, &reactor->timer);
@@ -67,6 +86,7 @@ static bool open_loop(struct reactor *reactor, struct error *error)
     reactor->on_retire.data = reactor;
     reactor->on_ping.data = reactor;
     reactor->on_stop.data = reactor;
+    reactor->on_bell.data = reactor;
     reactor->timer.data = reactor;
     reactor->before_wait.data = reactor;
 
@@ -74,6 +94,8 @@ static bool open_loop(struct reactor *reactor, struct error *error)
     reactor->sockets.loop = &reactor->loop;
     reactor->sockets.context = reactor->setup.context;
     reactor->sockets.keys = reactor->setup.keys;
+    reactor->sockets.inboxes = reactor->setup.inboxes;
+    reactor->sockets.bell = reactor->setup.bell;
     return true;
 }
 
@@ -95,21 +117,6 @@ static struct port_shard *shards_of(const struct topology *topology, size_t stag
     return shards;
 }
 
-/* How many instances of this process ask this stage, or, for SIZE_MAX, the control of every
- * reactor. */
-static size_t count_askers(const struct topology *topology, size_t stage)
-{
-    size_t askers = 0;
-    for (size_t i = 0; i < topology->instance_count; i++) {
-        const struct topology_instance *instance = &topology->instances[i];
-        const struct topology_stage *asker = &topology->stages[instance->stage];
-        if (instance->process == topology->process &&
-            (stage == SIZE_MAX ? asker->kind->asks_control : asker->asks == stage))
-            askers++;
-    }
-    return askers;
-}
-
 static const struct topology_instance *instance_of(const struct reactor *reactor, size_t index)
 {
     const struct topology *topology = reactor->setup.topology;
@@ -125,18 +132,17 @@ static bool open_serve_ports(struct reactor *reactor, struct error *error)
         if (instance->serves == NULL)
             continue;
         struct port_shard *shards = shards_of(topology, instance->stage);
-        stage->serves =
-            port_serve_create(&reactor->sockets, &stage->owner, shards,
-                              topology->stages[instance->stage].instance_count, instance->number,
-                              count_askers(topology, instance->stage), error);
+        stage->serves = port_serve_create(&reactor->sockets, &stage->owner, shards,
+                                          topology->stages[instance->stage].instance_count,
+                                          instance->number, error);
         free(shards);
         if (stage->serves == NULL)
             return false;
     }
     struct port_shard *shards = control_shards(topology->reactor_count);
-    reactor->control.serves = port_serve_create(&reactor->sockets, &reactor->control.owner, shards,
-                                                topology->reactor_count, reactor->setup.number,
-                                                count_askers(topology, SIZE_MAX), error);
+    reactor->control.serves =
+        port_serve_create(&reactor->sockets, &reactor->control.owner, shards,
+                          topology->reactor_count, reactor->setup.number, error);
     free(shards);
     return reactor->control.serves != NULL;
 }
@@ -230,6 +236,7 @@ static bool create_stages(struct reactor *reactor, struct error *error)
 struct reactor *reactor_create(const struct reactor_setup *setup, struct error *error)
 {
     struct reactor *reactor = memory_alloc(1, sizeof *reactor);
+    reactor->turn.end = end_turn;
     reactor->setup = *setup;
     reactor->has_work_left = true;
     reactor->is_opening = true;
@@ -247,10 +254,21 @@ struct reactor *reactor_create(const struct reactor_setup *setup, struct error *
     return reactor;
 }
 
+/* Whether nothing is left to do until something happens: from here on, who sends something rings.
+ */
+static bool may_wait(struct reactor *reactor)
+{
+    if (reactor->has_work_left)
+        return false;
+    reactor_bell_await(reactor->setup.bell);
+    return !reactor_sockets_look(&reactor->sockets);
+}
+
 void reactor_run(struct reactor *reactor)
 {
     while (!reactor->is_stopping) {
-        uv_run(&reactor->loop, reactor->has_work_left ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+        uv_run(&reactor->loop, may_wait(reactor) ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+        reactor_bell_cease(reactor->setup.bell);
         reactor_turn(reactor);
     }
 }
@@ -269,6 +287,7 @@ void reactor_destroy(struct reactor **reactor_address)
     uv_close((uv_handle_t *)&reactor->on_ping, NULL);
     uv_close((uv_handle_t *)&reactor->on_stop, NULL);
     uv_close((uv_handle_t *)&reactor->reload.on_order, NULL);
+    uv_close((uv_handle_t *)&reactor->on_bell, NULL);
     uv_run(&reactor->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&reactor->loop) == 0);
 

@@ -14,6 +14,7 @@
 #include "common/error.h"
 #include "common/listener.h"
 #include "common/log.h"
+#include "common/reactor_inbox.h"
 #include "common/stage.h"
 #include "common/topology.h"
 
@@ -53,6 +54,9 @@ struct reactor_setup {
     size_t number; /* which of the topology's reactors */
     const struct stage_kind *(*kind_of)(const struct kind_spec *spec);
     void *context;                   /* ZeroMQ's: one for all reactors of the process */
+    struct reactor_inboxes *inboxes; /* likewise */
+    struct reactor_bell
+        *bell; /* this reactor's own; open until the last of the process has ended */
     const struct key_pair *keys;     /* of the process, or NULL */
     const unsigned char *ring_seed;  /* see struct port_owner */
     struct listener *listeners;      /* one for each stage of the topology, where it has `listen` */

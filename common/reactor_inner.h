@@ -30,6 +30,7 @@ struct reactor_reload {
 };
 
 struct reactor {
+    struct turn turn; /* first: what the stages see of it */
     struct reactor_setup setup;
     char name[32]; /* "reactor.0" */
     struct reactor_stage *stages;
@@ -46,6 +47,7 @@ struct reactor {
     uv_async_t on_retire; /* rung from other threads: patiently */
     uv_async_t on_ping;   /* rung from other threads */
     uv_async_t on_stop;   /* rung from other threads */
+    uv_poll_t on_bell;    /* the setup's: rung by other reactors */
     struct reactor_reload reload;
 
     bool has_work_left; /* the next turn does not wait */

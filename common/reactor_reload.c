@@ -60,6 +60,7 @@ struct stage_setup reactor_stage_setup(const struct reactor *reactor, size_t ind
         .serves = stage->serves,
         .loop = (struct uv_loop_s *)&reactor->loop,
         .clock = (struct clock *)&reactor->clock,
+        .turn = (struct turn *)&reactor->turn,
         .listener = -1,
         .log = reactor->setup.log,
     };

@@ -12,18 +12,22 @@ struct reactor_socket {
     char *address;
     struct reactor_rest *rest; /* of the link that it belongs to */
     uv_poll_t poll;
-    size_t peers;                       /* that talk to it, in this reactor or not */
-    struct reactor_socket **neighbours; /* those of its peers that are in this reactor */
-    size_t neighbour_count;
     bool may_have_input; /* an edge was seen, or may have been eaten: to be read to the end */
-    size_t expected;     /* messages from neighbours, where nobody else talks to it */
     bool has_edge;       /* that is not explained by a message yet */
-    bool is_connected;   /* as far as was looked; of inproc always */
+    bool is_connected;   /* as far as was looked; within the process always */
+
+    /* Within the process: */
+    struct reactor_inbox *inbox;  /* NULL: its peers are in others */
+    struct reactor_inbox *server; /* of the socket that serves the address: maybe this one */
+    unsigned taken;               /* of the messages counted in the inbox */
+    bool is_dry; /* some may be counted that ZeroMQ has not told it of: an edge will come */
 };
 
-static bool has_only_neighbours(const struct reactor_socket *socket)
+/* Whether its inbox has more than was taken, and ZeroMQ as well. */
+static bool has_counted(const struct reactor_socket *socket)
 {
-    return socket->neighbour_count == socket->peers;
+    return socket->inbox != NULL && !socket->is_dry &&
+           (int)(atomic_load(&socket->inbox->sent) - socket->taken) > 0;
 }
 
 static void on_edge(uv_poll_t *poll, int status, int events)
@@ -37,27 +41,18 @@ static void on_edge(uv_poll_t *poll, int status, int events)
 
 /* ---- opening ---- */
 
-static void add_neighbour(struct reactor_socket *socket, struct reactor_socket *neighbour)
+static void open_inbox(struct reactor_sockets *sockets, struct reactor_socket *socket)
 {
-    socket->neighbours = memory_resize(socket->neighbours, socket->neighbour_count + 1,
-                                       sizeof(struct reactor_socket *));
-    socket->neighbours[socket->neighbour_count++] = neighbour;
-}
-
-static void meet_neighbours(struct reactor_sockets *sockets, struct reactor_socket *socket)
-{
-    for (size_t i = 0; i < sockets->count; i++) {
-        struct reactor_socket *other = sockets->items[i];
-        if (other->side != socket->side && strcmp(other->address, socket->address) == 0) {
-            add_neighbour(socket, other);
-            add_neighbour(other, socket);
-        }
-    }
+    socket->server = reactor_inbox_of_server(sockets->inboxes, socket->address);
+    socket->inbox = socket->side == TRANSPORT_SERVES
+                        ? socket->server
+                        : reactor_inbox_add_asker(sockets->inboxes, socket->server,
+                                                  transport_name(socket->transport));
+    reactor_inbox_open(socket->inbox, socket, sockets->bell);
 }
 
 struct reactor_socket *reactor_socket_open(struct reactor_rest *rest,
-                                           const struct transport_setup *setup, size_t peers,
-                                           struct error *error)
+                                           const struct transport_setup *setup, struct error *error)
 {
     struct reactor_sockets *sockets = rest->sockets;
     const bool is_inproc = address_scheme(setup->address) == ADDRESS_INPROC;
@@ -76,7 +71,6 @@ struct reactor_socket *reactor_socket_open(struct reactor_rest *rest,
     socket->rest = rest;
     socket->side = setup->side;
     socket->address = memory_copy_text(setup->address);
-    socket->peers = is_inproc ? peers : SIZE_MAX; /* others may connect */
     socket->is_connected = is_inproc;
     socket->has_edge = true;       /* of connect */
     socket->may_have_input = true; /* the edges of bind and connect are past */
@@ -84,7 +78,7 @@ struct reactor_socket *reactor_socket_open(struct reactor_rest *rest,
     CHECK(uv_poll_start(&socket->poll, UV_READABLE, on_edge) == 0);
 
     if (is_inproc)
-        meet_neighbours(sockets, socket);
+        open_inbox(sockets, socket);
     sockets->items =
         memory_resize(sockets->items, sockets->count + 1, sizeof(struct reactor_socket *));
     sockets->items[sockets->count++] = socket;
@@ -93,59 +87,64 @@ struct reactor_socket *reactor_socket_open(struct reactor_rest *rest,
 
 /* ---- in use ---- */
 
-static void tell_neighbour(struct reactor_socket *neighbour)
+/* The socket that was sent a message is told so, unless it is another process's. */
+static void tell_peer(struct reactor_socket *socket, uint64_t name)
 {
-    if (has_only_neighbours(neighbour))
-        neighbour->expected++;
-    else
-        neighbour->may_have_input = true;
-    reactor_rest_end(neighbour->rest);
-}
-
-/* Only the one that is meant: another would look for a message in vain, which costs a poll and a
- * getpid in each turn, measured as 3.9 µs. */
-static void tell_neighbours(struct reactor_socket *socket, uint64_t peer)
-{
-    for (size_t i = 0; i < socket->neighbour_count; i++)
-        if (socket->side == TRANSPORT_ASKS ||
-            transport_name(socket->neighbours[i]->transport) == peer)
-            tell_neighbour(socket->neighbours[i]);
+    struct reactor_inbox *inbox = socket->side == TRANSPORT_ASKS
+                                      ? socket->server
+                                      : reactor_inbox_of_asker(socket->server, name);
+    CHECK(inbox != NULL); /* it was added before it could ask */
+    if (reactor_inbox_count(inbox, socket->rest->sockets->bell))
+        reactor_rest_end(((struct reactor_socket *)inbox->reader)->rest);
 }
 
 enum transport_result reactor_socket_send(struct reactor_socket *socket, uint64_t peer,
                                           struct batch *batch)
 {
     const enum transport_result result = transport_send(socket->transport, peer, batch);
-    if (!has_only_neighbours(socket))
+    /* That may have eaten an edge. */
+    if (socket->inbox == NULL)
         socket->may_have_input = true;
-    if (result == TRANSPORT_SENT)
-        tell_neighbours(socket, peer);
+    socket->is_dry = false;
+    if (socket->inbox != NULL && result == TRANSPORT_SENT)
+        tell_peer(socket, peer);
     return result;
+}
+
+bool reactor_sockets_look(struct reactor_sockets *sockets)
+{
+    bool is_found = false;
+    for (size_t i = 0; i < sockets->count; i++)
+        if (has_counted(sockets->items[i])) {
+            reactor_rest_end(sockets->items[i]->rest);
+            is_found = true;
+        }
+    return is_found;
 }
 
 bool reactor_socket_has_input(const struct reactor_socket *socket)
 {
-    return socket->may_have_input || socket->expected > 0;
+    return socket->may_have_input || has_counted(socket);
 }
 
 bool reactor_socket_receive(struct reactor_socket *socket, struct transport_message *message)
 {
     if (!reactor_socket_has_input(socket))
         return false;
-    if (transport_receive(socket->transport, message)) {
-        if (socket->expected > 0)
-            socket->expected--;
+    const bool is_found = transport_receive(socket->transport, message);
+    if (is_found)
         socket->has_edge = false;
-        return true;
-    }
-    socket->may_have_input = false;
-    socket->expected = 0;
-    return false;
+    /* Within the process an edge is worth one look: what else there is, is counted. */
+    if (!is_found || socket->inbox != NULL)
+        socket->may_have_input = false;
+    socket->taken += is_found;
+    socket->is_dry = !is_found;
+    return is_found;
 }
 
 bool reactor_socket_is_connected(struct reactor_socket *socket)
 {
-    if (socket->has_edge && !socket->may_have_input && socket->peers == SIZE_MAX) {
+    if (socket->has_edge && !socket->may_have_input && socket->inbox == NULL) {
         socket->has_edge = false;
         socket->is_connected = transport_is_connected(socket->transport, &socket->may_have_input);
     }
@@ -183,7 +182,6 @@ void reactor_sockets_close(struct reactor_sockets *sockets)
 void reactor_sockets_fini(struct reactor_sockets *sockets)
 {
     for (size_t i = 0; i < sockets->count; i++) {
-        free(sockets->items[i]->neighbours);
         free(sockets->items[i]->address);
         free(sockets->items[i]);
     }

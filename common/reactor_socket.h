@@ -4,14 +4,15 @@
  * either known to be empty (read to its end since it was last touched), or it may have input; and
  * a reactor does not wait while one of its sockets may have input.
  *
- * A read that finds nothing costs a system call, and leaves the pipe asleep, which costs the next
- * sender another and us three. Between two sockets of one reactor all of that is needless: such a
- * socket has nobody else to hear from, so what was sent is counted, and exactly that is read.
+ * A read that finds nothing costs system calls, and makes the next message cost more of them. So a
+ * socket within the process is only read while its inbox says that there is something; see
+ * reactor_inbox.h.
  *
  * An edge that brought no message is ZeroMQ's news of the connection: it came, or it went. */
 #ifndef WEIR_REACTOR_SOCKET_H
 #define WEIR_REACTOR_SOCKET_H
 
+#include "common/reactor_inbox.h"
 #include "common/transport.h"
 
 #include <uv.h>
@@ -19,8 +20,10 @@
 struct reactor_sockets {
     bool has_work; /* something was handed to a link that rested, or arrived for it */
     uv_loop_t *loop;
-    void *context;               /* ZeroMQ's */
-    const struct key_pair *keys; /* of the process, for encrypted links; or NULL */
+    void *context;                   /* ZeroMQ's */
+    const struct key_pair *keys;     /* of the process, for encrypted links; or NULL */
+    struct reactor_inboxes *inboxes; /* of the process */
+    struct reactor_bell *bell;       /* of this reactor */
     struct reactor_socket **items;
     size_t count;
 };
@@ -55,11 +58,13 @@ static inline void reactor_rest_begin(struct reactor_rest *rest, bool has_input)
         rest->sockets->has_work = true;
 }
 
-/* Opens a socket for the link that `rest` is of, and watches it. `peers` is how many sockets of
- * this process talk to it, where it is an inproc one. NULL on error. */
+/* Opens a socket for the link that `rest` is of, and watches it. NULL on error. */
 struct reactor_socket *reactor_socket_open(struct reactor_rest *rest,
-                                           const struct transport_setup *setup, size_t peers,
+                                           const struct transport_setup *setup,
                                            struct error *error);
+
+/* Ends the rest of links that other threads have sent something. Whether there are any. */
+bool reactor_sockets_look(struct reactor_sockets *sockets);
 
 /* Whether there is a peer to be sent to; for the asking side. */
 bool reactor_socket_is_connected(struct reactor_socket *socket);

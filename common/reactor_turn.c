@@ -7,7 +7,7 @@
 
 /* Every port takes a message and sends what has gathered. Returns when one of them wants another
  * round although nothing happens (mono ns); sockets.has_work says whether something has. */
-static int64_t move_messages(struct reactor *reactor, int64_t now)
+static int64_t move_messages(struct reactor *reactor, struct moment now)
 {
     int64_t wake = NEVER;
     reactor->sockets.has_work = false;
@@ -111,9 +111,10 @@ static void set_timer(struct reactor *reactor, int64_t now, int64_t wake)
 void reactor_turn(struct reactor *reactor)
 {
     const struct moment now = clock_read(&reactor->clock);
-    int64_t ports_wake = move_messages(reactor, now.mono);
+    reactor_sockets_look(&reactor->sockets);
+    int64_t ports_wake = move_messages(reactor, now);
     for (int round = 1; round < ROUNDS_PER_TURN && reactor->sockets.has_work; round++)
-        ports_wake = move_messages(reactor, now.mono);
+        ports_wake = move_messages(reactor, now);
     if (reactor->is_opening)
         open_stages(reactor, now);
     /* Read again by what was received: time never goes back for a stage. */
@@ -122,7 +123,7 @@ void reactor_turn(struct reactor *reactor)
     /* What the stages have just said leaves now; what it causes within this reactor comes in the
      * next turn. */
     if (reactor->sockets.has_work)
-        ports_wake = move_messages(reactor, now.mono);
+        ports_wake = move_messages(reactor, now);
     const int64_t wake = clock_earlier(stages_wake, ports_wake);
     reactor->has_work_left = reactor->sockets.has_work || wake <= now.mono;
     set_timer(reactor, now.mono, wake);

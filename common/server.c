@@ -29,6 +29,7 @@ struct server *server_create(const struct stage_setup *setup, const struct serve
     server->address = setup->address;
     server->loop = setup->loop;
     server->clock = setup->clock;
+    server->turn = setup->turn;
     server->log = setup->log;
     server->asks = setup->asks;
     server->limits = *limits;
@@ -55,6 +56,7 @@ void server_configure(struct server *server, const struct stage_setup *setup,
 int64_t server_on_turn(void *stage, struct moment now)
 {
     struct server *server = server_of(stage);
+    server->reads = 0;
     server_exchange_expire_all(server, now.mono);
     server_connection_expire_all(server, now.mono);
     server_exchange_admit(server, now.mono);
@@ -96,6 +98,15 @@ void server_measure(const struct server *server, struct metrics *metrics)
                   (int64_t)server->clients);
     metrics_counter(metrics, NAMED("connections_total"), "Connections accepted.", NULL,
                     counters->connections_total);
+    metrics_counter(metrics, NAMED("requests_received_total"),
+                    "Requests that arrived, those refused as bad or too many among them.", NULL,
+                    counters->received);
+    metrics_counter(metrics, NAMED("requests_abandoned_total"),
+                    "Requests whose client had gone before they were answered.", NULL,
+                    counters->abandoned);
+    metrics_times(metrics, NAMED("request_duration_seconds"),
+                  "From when a request was complete until its response was ready.", NULL,
+                  &counters->durations);
     metrics_gauge(metrics, NAMED("in_progress"), "Requests in progress.", NULL,
                   (int64_t)server->admission.in_progress);
     metrics_gauge(metrics, NAMED("waiting"), "Requests waiting for their turn.", NULL,
@@ -146,6 +157,15 @@ void server_drain(void *stage, struct moment now, enum drain_manner manner)
 bool server_is_drained(void *stage)
 {
     return !server_of(stage)->connections;
+}
+
+bool server_is_idle(void *stage)
+{
+    const struct server *server = server_of(stage);
+    const struct server_connection *connection = server->connections;
+    while (connection && !connection->write && server_pipeline_depth(&connection->pipeline) == 0)
+        connection = connection->next;
+    return !connection;
 }
 
 void server_destroy(struct server **server_at)

@@ -156,6 +156,10 @@ const char *server_unready(void *stage, struct moment now);
 void server_drain(void *stage, struct moment now, enum drain_manner manner);
 bool server_is_drained(void *stage);
 
+/* In place of the last two, for a stage that serves until the process ends: whether no request is
+ * unanswered and no response unwritten. */
+bool server_is_idle(void *stage);
+
 /* The answer to what was asked for with `token`. One that comes too late is counted and dropped. */
 void server_answer(struct server *server, uint64_t token, const struct answer *answer);
 

@@ -4,6 +4,7 @@
  * else happens when it is settled, once, at the end of the turn. */
 #include "common/server_private.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -35,12 +36,24 @@ void server_connection_untouch(struct server_connection *connection)
 
 /* ---- reading ---- */
 
-/* All connections read into one place: what is not used up at once is copied. */
+/* All connections read into one place: what is not used up at once is copied. libuv would read it
+ * as from a file, which takes the system longer than from a socket; so it is given no room, tells
+ * on_read that it has none, and that finds here what was received: about 2 % of the cost. */
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     (void)suggested;
     struct server_connection *connection = handle->data;
-    *buffer = uv_buf_init(connection->server->read_buffer, SERVER_READ_SIZE);
+    struct server *server = connection->server;
+    uv_os_fd_t descriptor;
+    *buffer = uv_buf_init(NULL, 0);
+    server->received = UV_EBADF;
+    if (uv_fileno(handle, &descriptor) != 0)
+        return;
+    do
+        server->received = recv(descriptor, server->read_buffer, SERVER_READ_SIZE, MSG_DONTWAIT);
+    while (server->received < 0 && errno == EINTR);
+    if (server->received < 0)
+        server->received = uv_translate_sys_error(errno);
 }
 
 static void drop_input(struct server_connection *connection)
@@ -90,24 +103,37 @@ static void set_reading(struct server_connection *connection, bool wants)
         server_connection_close(connection, END_BROKEN);
 }
 
-static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
+static void take_received(struct server_connection *connection)
 {
-    struct server_connection *connection = stream->data;
-    if (size == 0)
+    const ssize_t size = connection->server->received;
+    if (size == UV_EAGAIN)
         return;
     server_connection_touch(connection);
-    if (size == UV_EOF) {
+    if (size == 0) {
+        set_reading(connection, false);
         connection->has_ended = true;
         server_connection_end(connection, END_CLIENT);
     } else if (size < 0) {
         server_connection_close(connection, END_BROKEN);
     } else if (connection->phase == CONNECTION_OPEN) {
-        take_fresh(connection, (struct bytes){buffer->base, (size_t)size});
+        take_fresh(connection, (struct bytes){connection->server->read_buffer, (size_t)size});
         if (has_more(connection) || !server_connection_may_take(connection))
             set_reading(connection, false);
     } else {
         connection->dropped += (size_t)size;
     }
+}
+
+/* One wait may bring what thousands have sent. What a turn holds of them should stay in the
+ * processor's caches until it is answered. */
+static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
+{
+    struct server_connection *connection = stream->data;
+    struct server *server = connection->server;
+    (void)size, (void)buffer; /* see on_alloc */
+    take_received(connection);
+    if (++server->reads >= SERVER_READS)
+        turn_end(server->turn);
 }
 
 /* ---- deadlines ---- */

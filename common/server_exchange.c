@@ -30,6 +30,8 @@ static void complete(struct server *server, struct server_request *request,
         server_requests_give(&server->requests, request);
         return;
     }
+    histogram_add_time(&server->counters.durations,
+                       clock_read(server->clock).mono - request->since);
     bool closes = connection->phase == CONNECTION_LAST && !request->next;
     server->protocol->respond(server->owner, server_connection_session(connection), request->form,
                               buffer_bytes(&request->note), closes, answer,
@@ -54,16 +56,26 @@ static void ask(struct server *server, struct server_request *request, struct by
         fail(server, request, status);
 }
 
+/* One more request of the connection, behind those that it has. */
+static struct server_request *receive(struct server_connection *connection)
+{
+    struct server *server = connection->server;
+    struct server_request *request = server_requests_take(&server->requests);
+    request->connection = connection;
+    server_pipeline_push(&connection->pipeline, request);
+    server->counters.received++;
+    return request;
+}
+
 static void begin(struct server_connection *connection, const struct server_taken *taken,
                   int64_t now)
 {
     struct server *server = connection->server;
-    struct server_request *request = server_requests_take(&server->requests);
+    struct server_request *request = receive(connection);
     request->form = taken->form;
     buffer_append(&request->note, taken->note.data, taken->note.size);
-    request->connection = connection;
+    request->since = now;
     request->deadline = now + server->limits.timeout;
-    server_pipeline_push(&connection->pipeline, request);
     switch (server_admission_enter(&server->admission, request)) {
     case REQUEST_ASKED:
         ask(server, request, taken->key);
@@ -83,9 +95,8 @@ static void begin(struct server_connection *connection, const struct server_take
 static void reply(struct server_connection *connection)
 {
     struct server *server = connection->server;
-    struct server_request *request = server_requests_take(&server->requests);
-    request->connection = connection;
-    server_pipeline_push(&connection->pipeline, request);
+    struct server_request *request = receive(connection);
+    histogram_add_time(&server->counters.durations, 0);
     buffer_append(&output_of(connection, request)->bytes, server->reply.data, server->reply.size);
     server_pipeline_finish(&connection->pipeline, request, &server->requests);
 }
@@ -139,6 +150,7 @@ void server_exchange_abandon(struct server_connection *connection)
         next = request->next;
         request->next = NULL;
         request->connection = NULL;
+        server->counters.abandoned += request->state != REQUEST_DONE;
         if (request->state == REQUEST_ASKED)
             continue; /* until its answer comes, or its time is over */
         server_admission_leave(&server->admission, request);

@@ -20,6 +20,7 @@
 
 #define SERVER_READ_SIZE    65536         /* bytes, at once from one connection */
 #define SERVER_TURN         32            /* requests taken from one connection at a time */
+#define SERVER_READS        64            /* of all connections: a turn ends behind so many */
 #define SERVER_SPARES       64            /* output buffers kept for the next turn */
 #define SERVER_SPARE_SIZE   16384         /* bytes; larger ones are given back */
 #define SERVER_LINGER       (1 * SECOND)  /* for the client to read and close as well */
@@ -86,6 +87,8 @@ struct server_connection {
 
 struct server_counters {
     uint64_t connections_total, refused_clients, refused_waiting, late_answers;
+    uint64_t received, abandoned; /* requests */
+    struct histogram durations;   /* of those that were answered */
     uint64_t closed[SERVER_ENDS];
 };
 
@@ -93,6 +96,7 @@ struct server {
     const char *name, *address;
     struct uv_loop_s *loop;
     struct clock *clock;
+    struct turn *turn;
     struct log *log;
     const struct ask_port *asks; /* of the stage; NULL: it asks nobody */
     struct server_limits limits;
@@ -116,6 +120,9 @@ struct server {
     struct buffer spares[SERVER_SPARES]; /* so that idle connections need none */
     size_t spare_count;
     struct buffer reply; /* while a request is taken */
+    size_t reads;        /* in this turn */
+    ssize_t received;    /* in the read buffer, between on_alloc and on_read: bytes, or an error of
+                            libuv's */
     char read_buffer[SERVER_READ_SIZE];
 };
 

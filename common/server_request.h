@@ -32,6 +32,7 @@ struct server_request {
     struct server_request *next;                 /* on its connection; or in the free list */
     struct server_request *next_waiting, **link; /* WAITING: in the queue of those */
     struct wheel_timer timer;                    /* WAITING, ASKED: when to give up */
+    int64_t since;                               /* mono ns: it was complete */
     int64_t deadline;                            /* mono ns, told to whom is asked */
     struct buffer key;                           /* WAITING */
     struct buffer note;                          /* the rest of the protocol's note */

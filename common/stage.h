@@ -72,6 +72,20 @@ static inline void port_notify(struct serve_port *port, const struct notice *not
     port->notify(port, notice);
 }
 
+/* The reactor's turn, for a stage whom one wait of the loop may bring more than a turn should hold.
+ */
+struct turn {
+    void (*end)(struct turn *turn);
+};
+
+/* Ends it here and now, and begins the next: the hooks of all stages of the reactor are called, the
+ * caller's own too. So it is only for callbacks of the loop, as the last thing that they do. */
+static inline void turn_end(struct turn *turn)
+{
+    if (turn != NULL)
+        turn->end(turn);
+}
+
 /* What a stage is created with. All that it points to outlives the stage, but for the settings and
  * their texts: these do until the next `configure`. */
 struct stage_setup {
@@ -86,6 +100,7 @@ struct stage_setup {
     struct serve_port *serves; /* NULL where its kind does not serve */
     struct uv_loop_s *loop;    /* for descriptors and name look-ups; NULL in a simulated run */
     struct clock *clock;       /* for what the loop calls, outside the hooks */
+    struct turn *turn;         /* likewise; NULL: turns end by themselves */
     int listener;              /* bound, for the stage to listen on and close; -1: none */
     const char *address;       /* of the listener, as bound; NULL: none */
     size_t all_clients;        /* max_clients of all instances that have such a setting, this one

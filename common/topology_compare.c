@@ -177,28 +177,26 @@ static void compare_stages(const struct comparison *comparison)
 
 /* ---- processes ---- */
 
-static bool has_instance(const struct topology *topology, const struct topology_reactor *reactor,
-                         const char *name)
+static bool has_instance(const struct topology *topology, size_t reactor, const char *name)
 {
-    for (size_t i = 0; i < reactor->count; i++)
-        if (strcmp(topology->instances[reactor->instances[i]].name, name) == 0)
+    const struct topology_reactor *in = &topology->reactors[reactor];
+
+    for (size_t i = 0; reactor < topology->reactor_count && i < in->count; i++)
+        if (strcmp(topology->instances[in->instances[i]].name, name) == 0)
             return true;
     return false;
 }
 
-/* Whether each reactor has the same, in whatever order. */
-static bool place_alike(const struct topology *running, const struct topology *wanted)
+/* Whether the one has all that each reactor of the other has in the same one; what it has not at
+ * all is another difference. */
+static bool has_placed_alike(const struct topology *one, const struct topology *other)
 {
-    if (running->reactor_count != wanted->reactor_count)
-        return false;
-    for (size_t i = 0; i < running->reactor_count; i++) {
-        const struct topology_reactor *from = &running->reactors[i], *to = &wanted->reactors[i];
-        for (size_t j = 0; j < from->count; j++)
-            if (!has_instance(wanted, to, running->instances[from->instances[j]].name))
+    for (size_t i = 0; i < other->reactor_count; i++)
+        for (size_t j = 0; j < other->reactors[i].count; j++) {
+            const char *name = other->instances[other->reactors[i].instances[j]].name;
+            if (topology_find_instance(one, name) != SIZE_MAX && !has_instance(one, i, name))
                 return false;
-        if (from->count != to->count)
-            return false;
-    }
+        }
     return true;
 }
 
@@ -209,7 +207,7 @@ static void compare_own_process(const struct comparison *comparison)
     const struct topology_process *to = &wanted->processes[wanted->process];
     const struct draft_process *said = &wanted->said->processes[wanted->process];
 
-    if (!place_alike(running, wanted))
+    if (!has_placed_alike(running, wanted) || !has_placed_alike(wanted, running))
         refuse(comparison, said->reactors_place, to->name, "reactors", CANNOT);
     if (!are_equal(from->key_file, to->key_file))
         refuse(comparison, said->key_file.text ? said->key_file.place : said->place, to->name,

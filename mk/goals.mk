@@ -29,7 +29,7 @@ simulate: $(SIMULATE)
 
 ## make test-plants    plant faults in the caches and links, one at a time: the simulator must find each
 test-plants: $(SIMULATE)
-	$(Q)COMPILE='$(COMPILE)' LINK='$(LINK)' LIBS='$(LIBS)' tests/simulate/find-plants $(B)
+	$(Q)COMPILE='$(COMPILE)' LINK='$(LINK)' LIBS='$(LIBS)' tests/find-plants $(B) tests/simulate
 
 ## make test-split     the processes of a split topology die, stand still, lose their network; as root;
 ##                     ONLY=regex as above
@@ -42,8 +42,8 @@ test-split: $(WEIR) $(SPLITS) $(PROGRAMS)
 test-freshness: $(WEIR) $(FRESHES) $(PROGRAMS)
 	$(Q)WEIR_BINARY=$(CURDIR)/$(WEIR) WEIR_VARIANT=$(VARIANT) WEIR_TOPOLOGIES=tests/topologies JOBS=1 \
 	    ONLY='$(or $(ONLY),^freshness/)' tests/run $(B) $(FRESHES)
-	$(Q)$(if $(ONLY),,COMPILE='$(COMPILE)' LINK='$(LINK)' LIBS='$(LIBS)' WEIR_TOPOLOGIES=tests/topologies \
-	    tests/freshness/find-plants $(B))
+	$(Q)$(if $(ONLY),,COMPILE='$(COMPILE)' LINK='$(LINK)' LIBS='$(LIBS)' WEIR_TOPOLOGIES=tests/topologies JOBS=1 \
+	    tests/find-plants $(B) tests/freshness)
 
 ## make test-clients   Redis clients of other languages read through weir: Python's, two of npm's
 test-clients: $(WEIR) build/clients/node_modules
@@ -80,15 +80,17 @@ endif
 bench: $(WEIR) $(BENCHES)
 	$(Q)tests/bench/run $(ROWS)
 
-## make bench-deps     install the peers: nginx with Lua, webdis, h2load
-bench-deps:
+## make bench-growth   how the cost grows with connections, values, keys, shards, skew; CURVES="CURVE..." some
+bench-growth: $(WEIR) $(BENCHES)
+	$(Q)tests/bench/growth $(CURVES)
 
-## make bench-placements  CPU time per request for each way to place the stages
-PLACEMENTS := one-reactor thread-per-stage process-per-stage process-per-stage-tcp process-per-stage-curve
+## make bench-placements  what each way to place the stages costs; PLACEMENTS="PLACEMENT..." some
 bench-placements: $(WEIR) $(BENCHES)
-	$(Q)for placement in $(PLACEMENTS); do \
-	    tests/bench/placements --placement $$placement --pairs 3 --connections "1 64 512" || exit 1; \
-	done
+	$(Q)tests/bench/placements $(PLACEMENTS)
+
+## make bench-deps     install what these want, and the peers: wrk, nginx with Lua, webdis, h2load
+bench-deps:
+	$(Q)scripts/deps build run bench peers && echo "all that make bench wants is here"
 
 c_files = $(shell find common stages tests -name '*.[ch]')
 

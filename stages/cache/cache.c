@@ -151,7 +151,8 @@ static void answer_failure(struct cache *cache, struct moment now, uint32_t hash
 
 /* Answers everyone who waits for the flight, and ends it. What a dirty one brings is not verified:
  * a later flight of the key may have been read before it, and be kept, and nobody who was promised
- * the younger may then be promised the older. */
+ * the younger may then be promised the older. Nor is what has come to its end in Redis on the way,
+ * perhaps before the last of them asked: Redis announces such an end when it gets to it. */
 static void settle(struct cache *cache, struct moment now, struct flight *flight,
                    struct answer *answer, bool is_stored)
 {
@@ -161,7 +162,7 @@ static void settle(struct cache *cache, struct moment now, struct flight *flight
 
     while (flights_leave(cache->flights, flight, &asker)) {
         asker.hop.is_stored = is_stored;
-        asker.hop.is_verified &= is_clean;
+        asker.hop.is_verified &= is_clean && answer->life_ms > 0;
         if (answer_is_known(answer))
             answer_known(cache, &asker.from, answer, trail, &asker.hop);
         else
@@ -242,6 +243,7 @@ static void on_ask(void *stage, struct moment now, const struct return_address *
     struct hop hop;
     enum lookup lookup = store_look_up(&cache->store, now, hash, ask, &found, &hop);
 
+    cache->counters.lookups++;
     if (lookup == LOOKUP_MISS) {
         struct asker asker = {*from, ask->deadline, ask->flags, hop};
         on_miss(cache, now, hash, ask->key, &asker);
@@ -269,6 +271,7 @@ static void on_answer(void *stage, struct moment now, uint64_t token, const stru
         cache->counters.late_answers++;
         return;
     }
+    histogram_add_time(&cache->counters.fetch_durations, now.boot - flight_departed(flight));
     bool is_clean = flights_is_clean(cache->flights, flight);
     bool is_stored = store_take(&cache->store, now, flight_hash(flight), flight_key(flight),
                                 flight_departed(flight), is_clean, &passed_on);

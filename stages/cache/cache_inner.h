@@ -15,8 +15,9 @@ struct cache {
     struct flights *flights;
     unsigned char hash_key[crypto_shorthash_KEYBYTES]; /* random: chosen keys cannot collide */
     struct {
-        uint64_t hits, misses, coalesced, refused, late_answers;
+        uint64_t lookups, hits, misses, coalesced, refused, late_answers;
         uint64_t stale, unverified, negative_hits, dirty, invalidations;
+        struct histogram fetch_durations;
     } counters;
 };
 

@@ -2,8 +2,9 @@
 
 static void measure_lookups(const struct cache *cache, struct metrics *metrics)
 {
-    metrics_counter(metrics, "weir_cache_hits_total",
-                    "Lookups answered from memory; every lookup is a hit or a miss.", NULL,
+    metrics_counter(metrics, "weir_cache_lookups_total", "Asks; each is a hit or a miss.", NULL,
+                    cache->counters.lookups);
+    metrics_counter(metrics, "weir_cache_hits_total", "Lookups answered from memory.", NULL,
                     cache->counters.hits);
     metrics_counter(metrics, "weir_cache_negative_hits_total",
                     "Hits that said that there is no such key.", NULL,
@@ -42,6 +43,9 @@ static void measure_answers(const struct cache *cache, struct metrics *metrics)
     metrics_gauge(metrics, "weir_cache_epoch",
                   "How often everything held became suspect, or was dropped.", NULL,
                   (int64_t)cache->store.epochs);
+    metrics_times(metrics, "weir_cache_fetch_duration_seconds",
+                  "From when a fetch was asked for until its answer came.", NULL,
+                  &cache->counters.fetch_durations);
     metrics_gauge(metrics, "weir_cache_fetches", "Fetches under way towards the origin.", NULL,
                   (int64_t)flights_fetching(cache->flights));
     metrics_gauge(metrics, "weir_cache_waiting", "Misses waiting without a fetch of their own.",
@@ -63,6 +67,9 @@ static void measure_room(const struct store *store, struct metrics *metrics)
                   (int64_t)store->capacity);
     metrics_gauge(metrics, "weir_cache_negative_entries", "Absent keys remembered.", NULL,
                   store->absent ? (int64_t)table_entries(store->absent) : 0);
+    metrics_gauge(metrics, "weir_cache_negative_capacity_entries",
+                  "Absent keys that may be remembered.", NULL,
+                  store->negative_expiry > 0 ? (int64_t)store->negative_capacity : 0);
     metrics_gauge(metrics, "weir_cache_bytes",
                   "Memory of the tables and their values, those still being sent included.", NULL,
                   (int64_t)store_bytes(store));

@@ -21,8 +21,8 @@ struct freshness {
     struct bytes *prefixes; /* of the keys whose changes are; none: of all keys */
     size_t prefix_count;
     int64_t max_staleness; /* ns */
-    int64_t proven;        /* mono ns: the latest proof, or NOT_PROVEN */
-    int64_t since;         /* mono ns: earlier proofs are about other prefixes */
+    int64_t proven;        /* boot ns: the latest proof, or NOT_PROVEN */
+    int64_t since;         /* boot ns: earlier proofs are about other prefixes */
 };
 
 #define NOT_PROVEN INT64_MIN
@@ -32,19 +32,19 @@ void freshness_init(struct freshness *freshness, const struct settings *origin,
                     bool must_be_verified);
 void freshness_fini(struct freshness *freshness);
 
-/* Other settings from `now` (mono ns) on; whether changes are announced stays as it was. True where
+/* Other settings from `now` (boot ns) on; whether changes are announced stays as it was. True where
  * they are announced of other keys than before: then what is proven so far is about those. */
 bool freshness_configure(struct freshness *freshness, const struct settings *origin,
                          bool must_be_verified, int64_t now);
 
-/* All writes acknowledged before `proven` (mono ns) have been announced. False: that says nothing
+/* All writes acknowledged before `proven` (boot ns) have been announced. False: that says nothing
  * about the keys meant, or no more than is known. */
 bool freshness_prove(struct freshness *freshness, int64_t proven);
 
 /* Notices may have been missed. */
 void freshness_lose(struct freshness *freshness);
 
-/* Whether the proof stands at `now` (mono ns). */
+/* Whether the proof stands at `now` (boot ns). */
 bool freshness_is_proven(const struct freshness *freshness, int64_t now);
 
 /* What there is to say where changes are announced, of some keys. */

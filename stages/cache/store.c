@@ -129,7 +129,7 @@ bool store_configure(struct store *store, const struct stage_setup *setup, struc
     table_configure(store->values, &limits, now.boot);
     configure_absent(store, now.boot);
     return freshness_configure(&store->freshness, setup->origin, must_be_verified(setup->settings),
-                               now.mono);
+                               now.boot);
 }
 
 void store_fini(struct store *store)
@@ -174,7 +174,7 @@ enum lookup store_look_up(struct store *store, struct moment now, uint32_t hash,
                           const struct ask *ask, struct found *found, struct hop *hop)
 {
     *hop = (struct hop){.outcome = HOP_MISS};
-    freshness_mark(&store->freshness, ask->key, now.mono, hop);
+    freshness_mark(&store->freshness, ask->key, now.boot, hop);
     if ((ask->flags & ASK_REFRESH) != 0 || !find(store, now.boot, hash, ask->key, found) ||
         !freshness_allows(&store->freshness, hop, found->is_suspect))
         return LOOKUP_MISS;
@@ -193,7 +193,7 @@ bool store_look_up_on_error(struct store *store, struct moment now, uint32_t has
                             struct found *found, struct hop *hop)
 {
     *hop = (struct hop){0};
-    freshness_mark(&store->freshness, key, now.mono, hop);
+    freshness_mark(&store->freshness, key, now.boot, hop);
     if (store->stale_if_error == 0 || !find(store, now.boot, hash, key, found) ||
         !is_within(found, store->stale_if_error) ||
         !freshness_allows_on_error(&store->freshness, hop, found->is_suspect))
@@ -210,7 +210,7 @@ int64_t store_joinable_since(const struct store *store, struct moment now, struc
     const struct freshness *freshness = &store->freshness;
     struct hop hop = {0};
 
-    freshness_mark(freshness, key, now.mono, &hop);
+    freshness_mark(freshness, key, now.boot, &hop);
     if (!hop.is_announced || hop.is_verified || !freshness->must_be_verified)
         return INT64_MIN;
     return store->is_near ? now.boot : now.boot - freshness->max_staleness;
@@ -225,30 +225,26 @@ static uint32_t ms_of(int64_t ns)
     return ms <= 0 ? 0 : ms < MESSAGE_LIFE_UNBOUNDED ? (uint32_t)ms : MESSAGE_LIFE_UNBOUNDED - 1;
 }
 
-/* The shorter of what this cache and what the origin allows. */
-static int64_t life_of(const struct store *store, const struct answer *answer)
+/* When it ends (boot ns), or NEVER: by this cache's expiry, counted from now, when it enters, or by
+ * what the origin left of its life, counted from when that was asked. */
+static int64_t end_of(const struct store *store, int64_t now, int64_t departed,
+                      const struct answer *answer)
 {
-    int64_t life = answer->status == STATUS_VALUE ? store->expiry
-                   : store->negative_expiry       ? store->negative_expiry
-                                                  : NEVER;
+    int64_t expires = answer->status == STATUS_VALUE ? now + store->expiry
+                      : store->negative_expiry       ? now + store->negative_expiry
+                                                     : NEVER;
 
     return answer->life_ms == MESSAGE_LIFE_UNBOUNDED
-               ? life
-               : clock_earlier(life, answer->life_ms * MILLISECOND);
-}
-
-/* That the key is absent is no longer true. */
-static void forget_absent(struct store *store, int64_t now, uint32_t hash, struct bytes key)
-{
-    if (store->absent)
-        table_remove(store->absent, hash, key, now);
+               ? expires
+               : clock_earlier(expires, departed + answer->life_ms * MILLISECOND);
 }
 
 /* Whatever was held of the key is no longer true. */
 static void forget(struct store *store, int64_t now, uint32_t hash, struct bytes key)
 {
     table_remove(store->values, hash, key, now);
-    forget_absent(store, now, hash, key);
+    if (store->absent)
+        table_remove(store->absent, hash, key, now);
 }
 
 static bool keep(struct store *store, struct moment now, uint32_t hash, struct bytes key,
@@ -266,19 +262,12 @@ static bool keep(struct store *store, struct moment now, uint32_t hash, struct b
     return false;
 }
 
-/* Whether a value was on its way for longer than this cache keeps any. Another that is held of the
- * key was read earlier still, so it too is past its time. */
-static bool is_outlived(const struct store *store, const struct answer *answer, int64_t life)
-{
-    return answer->status == STATUS_VALUE && answer->life_ms == 0 && life == store->expiry;
-}
-
 bool store_take(struct store *store, struct moment now, uint32_t hash, struct bytes key,
                 int64_t departed, bool is_clean, struct answer *answer)
 {
     bool is_known = answer_is_known(answer);
-    int64_t read = departed - answer->age_ms * MILLISECOND, life = life_of(store, answer);
-    int64_t expires = life == NEVER ? NEVER : departed + life;
+    int64_t read = departed - answer->age_ms * MILLISECOND;
+    int64_t expires = end_of(store, now.boot, departed, answer);
 
     if (is_known) {
         answer->age_ms = ms_of(now.boot - read);
@@ -290,10 +279,6 @@ bool store_take(struct store *store, struct moment now, uint32_t hash, struct by
     if (!is_clean || (!is_known && answer->status != STATUS_WRONG_TYPE) ||
         !trail_is_fresh(answer->trail))
         return false;
-    if (is_outlived(store, answer, life)) { /* the other goes on making do, for as long as it may */
-        forget_absent(store, now.boot, hash, key);
-        return false;
-    }
     forget(store, now.boot, hash, key);
     return is_known && keep(store, now, hash, key, answer, read, expires);
 }

@@ -62,8 +62,9 @@ bool store_look_up_on_error(struct store *store, struct moment now, uint32_t has
 int64_t store_joinable_since(const struct store *store, struct moment now, struct bytes key);
 
 /* What was answered to an ask that departed at `departed` (boot ns): makes `*answer` what is to be
- * passed on now, all its times counted from then, for it was read after that. If the flight is
- * clean this is what is known of the key from now on; returns whether it is held. */
+ * passed on now. Its age, and what the origin left of its life, are counted from then, for it was
+ * read after that; this cache's own expiry from now, when it enters. If the flight is clean this is
+ * what is known of the key from now on; returns whether it is held. */
 bool store_take(struct store *store, struct moment now, uint32_t hash, struct bytes key,
                 int64_t departed, bool is_clean, struct answer *answer);
 

@@ -33,7 +33,7 @@ void redis_connection_send(struct redis_connection *connection, enum redis_comma
 void redis_connection_send_ping(struct redis_connection *connection)
 {
     connection->awaits_pong = true;
-    connection->pinged = redis_connection_mono(connection);
+    connection->pinged = clock_read(connection->setup->clock).boot;
     redis_connection_send(connection, COMMAND_PING, (struct bytes[]){bytes_of_text("PING")}, 1);
 }
 

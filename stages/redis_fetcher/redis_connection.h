@@ -44,6 +44,7 @@ struct redis_feed;
 struct redis_ask {
     struct wheel_timer timer; /* the stage's: when its asker stops to be interested */
     struct return_address from;
+    int64_t since;                       /* mono ns: it was asked for */
     struct redis_connection *connection; /* that was asked; NULL: none */
     uint64_t number;                     /* of its command among that connection's */
     uint64_t end;                        /* of its command among the bytes of that connection */

@@ -36,7 +36,7 @@ struct redis_connection {
     unsigned attempt;  /* how many there were: which address is tried first */
     int64_t due;       /* mono: WAITING: to connect; RESOLVING, CONNECTING: to have; UP: to PING */
     int64_t up_since;  /* mono */
-    int64_t pinged;    /* mono: when the last PING was sent */
+    int64_t pinged;    /* boot: when the last PING was sent */
     int64_t last_byte; /* mono: or since when there has been something to wait for */
     struct redis_retry retry;
     char run_id[REDIS_RUN_ID]; /* of the Redis it has reached; "": not known */

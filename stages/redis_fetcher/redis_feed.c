@@ -37,9 +37,9 @@ void redis_feed_measure(const struct redis_feed *feed, bool is_up, int64_t now,
                     NULL, feed->losses);
     metrics_gauge(metrics, "weir_redis_control_up", "Whether Redis announces changes.", NULL,
                   is_up);
-    metrics_gauge(metrics, "weir_redis_proof_age_milliseconds",
-                  "Since when changes may have been missed; -1: nothing is known.", NULL,
-                  feed->proven == NEVER ? -1 : (now - feed->proven) / MILLISECOND);
+    metrics_seconds(metrics, "weir_redis_proof_age_seconds",
+                    "Since when changes may have been missed; NaN: nothing is known.", NULL,
+                    feed->proven == NEVER ? NEVER : now - feed->proven);
 }
 
 /* ---- the greeting ---- */
@@ -144,9 +144,11 @@ static bool take_key(struct redis_feed *feed, const struct redis_reply *reply)
 
     if (--feed->keys == 0)
         feed->part = FEED_BETWEEN;
+    if (reply->kind == REPLY_SKIPPED || reply->kind == REPLY_HUGE)
+        return reply->number > MESSAGE_MAX_KEY; /* else it is not known what has changed */
     if (reply->kind == REPLY_BULK && key.size <= MESSAGE_MAX_KEY)
         notify(feed, NOTICE_KEY, key);
-    return reply->kind == REPLY_BULK || reply->kind == REPLY_SKIPPED || reply->kind == REPLY_HUGE;
+    return reply->kind == REPLY_BULK;
 }
 
 static bool take_subscription(struct redis_connection *connection, const struct redis_reply *reply)
@@ -211,7 +213,10 @@ bool redis_feed_wants(const struct redis_feed *feed, const struct redis_reply *r
 void redis_feed_take(struct redis_connection *connection, const struct redis_reply *reply)
 {
     if (!take_part(connection, reply))
-        redis_connection_lose(connection, LOSS_ENDED, NOT_THE_PROTOCOL);
+        redis_connection_lose(connection, LOSS_ENDED,
+                              reply->kind == REPLY_SKIPPED
+                                  ? "there is no memory for its announcement"
+                                  : NOT_THE_PROTOCOL);
 }
 
 void redis_feed_lose(struct redis_feed *feed)

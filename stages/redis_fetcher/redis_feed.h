@@ -8,7 +8,7 @@
  *     a key, all keys   KEY, ALL, at once
  *     a PONG            PROVEN, as of when the PING was sent: Redis queues what it announces before
  *                       it writes replies, so all that it had acknowledged by then has been seen
- *     lost              LOST, at once
+ *     lost              LOST, at once; so does it end where there is no memory for a key
  *
  * Redis announces writes, expiries, evictions and flushes, in whichever database they are. It does
  * not announce SWAPDB. */
@@ -46,7 +46,7 @@ struct redis_feed {
     bool is_subscribed;
     enum feed_part part;
     int64_t keys;           /* FEED_KEY: still to come */
-    int64_t proven;         /* mono: the last proof; NEVER: none */
+    int64_t proven;         /* boot: the last proof; NEVER: none */
     uint64_t invalidations; /* KEY and ALL announced */
     uint64_t losses;        /* LOST announced */
 };

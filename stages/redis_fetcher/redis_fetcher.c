@@ -41,6 +41,7 @@ struct redis_fetcher {
     uint64_t moved;                /* GETs asked a second time */
     uint64_t timeouts;             /* GETs that Redis did not answer in time */
     size_t asks;                   /* that somebody waits for */
+    struct histogram durations;    /* of the asks that are over */
     struct wheel wheel;
     struct redis_large large;
     size_t connection_count;
@@ -60,6 +61,7 @@ static void finish(struct redis_fetcher *fetcher, struct redis_ask *ask,
     wheel_cancel(&fetcher->wheel, &ask->timer);
     fetcher->timeouts += answer->status == STATUS_TIMEOUT;
     fetcher->asks--;
+    histogram_add_time(&fetcher->durations, clock_read(fetcher->clock).mono - ask->since);
     port_answer(fetcher->serves, &ask->from, answer);
     free(ask);
 }
@@ -285,6 +287,7 @@ static void on_ask(void *stage, struct moment now, const struct return_address *
     else if (connection) {
         ask = memory_alloc(1, sizeof(*ask) + key.size);
         ask->from = *from;
+        ask->since = now.mono;
         ask->key_size = key.size;
         if (key.size > 0)
             memcpy(ask->key, key.data, key.size);
@@ -350,21 +353,22 @@ static void measure(void *stage, struct moment now, struct metrics *metrics)
                     NULL, counters->errors);
     metrics_counter(metrics, "weir_redis_late_replies_total",
                     "Replies of Redis that nobody waited for any more.", NULL, counters->late);
-    metrics_counter(metrics, "weir_redis_refused_total",
-                    "GETs refused as busy, because there was no room for the value.", NULL,
+    metrics_counter(metrics, "weir_redis_refused_total", "GETs without room for the value.", NULL,
                     counters->refused);
-    metrics_counter(metrics, "weir_redis_reconnects_total",
-                    "Times that a connection to Redis was lost or could not be made.", NULL,
+    metrics_counter(metrics, "weir_redis_reconnects_total", "Connections lost or not made.", NULL,
                     counters->reconnects);
     metrics_gauge(metrics, "weir_redis_connections_up", "Connections on which Redis answers.", NULL,
                   (int64_t)count_up(fetcher));
-    metrics_gauge(metrics, "weir_redis_value_bytes",
-                  "Memory of large values on their way, those kept by a cache excluded.", NULL,
+    metrics_gauge(metrics, "weir_redis_connections", "Connections that there should be.", NULL,
+                  (int64_t)fetcher->connection_count);
+    metrics_gauge(metrics, "weir_redis_value_bytes", "Large values on their way.", NULL,
                   (int64_t)atomic_load(&fetcher->account->bytes));
     metrics_gauge(metrics, "weir_redis_in_flight", "GETs that wait for Redis.", NULL,
                   (int64_t)fetcher->asks);
+    metrics_times(metrics, "weir_redis_fetch_duration_seconds", "From asking to the answer.", NULL,
+                  &fetcher->durations);
     if (fetcher->control)
-        redis_feed_measure(&fetcher->feed, redis_connection_is_up(fetcher->control), now.mono,
+        redis_feed_measure(&fetcher->feed, redis_connection_is_up(fetcher->control), now.boot,
                            metrics);
 }
 

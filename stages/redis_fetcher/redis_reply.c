@@ -34,7 +34,7 @@ struct redis_reader {
 
     struct value *value;    /* READER_LARGE, READER_TAIL: NULL when it is skipped */
     size_t missing;         /* READER_LARGE: bytes */
-    bool is_huge;           /* it is larger than a value may be, and skipped */
+    size_t size;            /* bytes: of the whole large bulk string */
     struct entity_tag *tag; /* of what has been received of it */
 
     redisReader *hiredis;
@@ -197,7 +197,10 @@ static enum redis_reply_kind finish_large(struct redis_reader *reader, struct re
         return set_broken(reader, reply);
     reader->begin += 2;
     reader->state = READER_BETWEEN;
-    set_reply(reply, reader->is_huge ? REPLY_HUGE : reader->value ? REPLY_BULK : REPLY_SKIPPED);
+    set_reply(reply, reader->value                      ? REPLY_BULK
+                     : reader->size > MESSAGE_MAX_VALUE ? REPLY_HUGE
+                                                        : REPLY_SKIPPED);
+    reply->number = (int64_t)reader->size;
     if (reader->value)
         reply->tag = entity_tag_end(reader->tag);
     reply->value = reader->value;
@@ -210,8 +213,8 @@ static enum redis_reply_kind begin_large(struct redis_reader *reader, struct red
 {
     size_t here = available(reader) < size ? available(reader) : size;
 
-    reader->is_huge = size > MESSAGE_MAX_VALUE;
-    reader->value = reader->is_huge ? NULL : value_create_for(size, reader->account);
+    reader->size = size;
+    reader->value = size > MESSAGE_MAX_VALUE ? NULL : value_create_for(size, reader->account);
     if (reader->value) {
         memcpy(value_writable(reader->value), reader->input + reader->begin, here);
         entity_tag_begin(reader->tag);

@@ -27,8 +27,9 @@ enum redis_reply_kind {
     REPLY_STATUS,  /* `text`: "OK" */
     REPLY_ERROR,   /* `text`: "WRONGTYPE Operation against …" */
     REPLY_OTHER,   /* whole, and of a kind that nothing we send is answered with */
-    REPLY_SKIPPED, /* a bulk string that there was no room for, or nobody wanted any more */
-    REPLY_HUGE,    /* a bulk string above MESSAGE_MAX_VALUE, skipped */
+    REPLY_SKIPPED, /* a bulk string of `number` bytes, for which there was no room, or which nobody
+                      wanted any more */
+    REPLY_HUGE,    /* the same, above MESSAGE_MAX_VALUE */
     REPLY_BROKEN   /* not the protocol, or beyond its limits: there is no going on */
 };
 

@@ -45,7 +45,6 @@ enum server_take resp_call_error(struct resp_call *call, const char *format, ...
     va_end(arguments);
     text->size = (size_t)size;
     resp_reply_error(call->reply, buffer_bytes(text));
-    call->frontend->counters.errors++;
     return SERVER_REPLY;
 }
 

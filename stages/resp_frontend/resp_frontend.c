@@ -37,6 +37,17 @@ static void reply_protocol_error(struct resp_call *call, size_t input_size)
     resp_call_error(call, "ERR %s", call->frontend->parser.error);
 }
 
+/* One that was not asked for. */
+static void count_reply(struct resp_frontend *frontend, struct bytes reply)
+{
+    unsigned outcome = STATUS_VALUE;
+    if (reply.size == 0)
+        outcome = RESP_SILENT;
+    else if (reply.data[0] == '-')
+        outcome = RESP_REJECTED;
+    frontend->counters.outcomes[outcome]++;
+}
+
 static enum server_take take(void *owner, void *session_memory, struct bytes input,
                              struct server_taken *taken, struct buffer *reply)
 {
@@ -63,8 +74,11 @@ static enum server_take take(void *owner, void *session_memory, struct bytes inp
         reply_protocol_error(&call, input.size);
     else if (call.count > 0)
         outcome = resp_command_run(&call);
-    if (outcome == SERVER_REPLY && resp_session_is_muted(session))
-        reply->size = 0; /* what is not answered is still done */
+    if (outcome == SERVER_REPLY) {
+        if (resp_session_is_muted(session))
+            reply->size = 0; /* what is not answered is still done */
+        count_reply(frontend, buffer_bytes(reply));
+    }
     resp_session_end_command(session);
     return outcome;
 }
@@ -85,9 +99,9 @@ static void respond(void *owner, void *session, uint32_t form, struct bytes note
 /* Redis, too, closes without a word where a command does not arrive. */
 static void refuse(void *owner, enum server_refusal refusal, struct buffer *out)
 {
-    (void)owner;
     if (refusal == SERVER_TOO_MANY)
         resp_reply_error(out, bytes_of_text("ERR max number of clients reached"));
+    count_reply(owner, buffer_bytes(out));
 }
 
 static const struct server_protocol protocol = {
@@ -202,6 +216,20 @@ static void on_answer(void *stage, struct moment now, uint64_t token, const stru
         server_answer(frontend->server, token, answer);
 }
 
+static const char *const outcome_labels[RESP_OUTCOMES] = {
+    [STATUS_VALUE] = "status=\"ok\"",
+    [STATUS_NONE] = "status=\"none\"",
+    [STATUS_WRONG_TYPE] = "status=\"wrong_type\"",
+    [STATUS_ORIGIN_ERROR] = "status=\"origin_error\"",
+    [STATUS_ORIGIN_BROKEN] = "status=\"origin_broken\"",
+    [STATUS_AWAY] = "status=\"away\"",
+    [STATUS_BUSY] = "status=\"busy\"",
+    [STATUS_WAITED_TOO_LONG] = "status=\"waited_too_long\"",
+    [STATUS_TIMEOUT] = "status=\"timeout\"",
+    [RESP_REJECTED] = "status=\"rejected\"",
+    [RESP_SILENT] = "status=\"silent\"",
+};
+
 static void measure(void *stage, struct moment now, struct metrics *metrics)
 {
     struct resp_frontend *frontend = stage;
@@ -215,8 +243,9 @@ static void measure(void *stage, struct moment now, struct metrics *metrics)
     }
     metrics_counter(metrics, "weir_resp_refused_commands_total",
                     "Commands that weir does not serve.", NULL, frontend->counters.refused);
-    metrics_counter(metrics, "weir_resp_errors_total", "Replies that were errors.", NULL,
-                    frontend->counters.errors);
+    for (size_t i = 0; i < RESP_OUTCOMES; i++)
+        metrics_counter(metrics, "weir_resp_requests_total", "Commands answered.",
+                        outcome_labels[i], frontend->counters.outcomes[i]);
     server_measure(frontend->server, metrics);
 }
 

@@ -117,10 +117,12 @@ enum status resp_keys_ask(struct resp_frontend *frontend, uint64_t token, uint32
 
 /* ---- from an answer to a reply ---- */
 
-static void put_error(struct resp_frontend *frontend, const char *text, struct server_output *out)
+/* These return what became of the command, as enum resp_outcome has it. */
+
+static unsigned put_failure(enum status status, struct server_output *out)
 {
-    resp_reply_error(&out->bytes, bytes_of_text(text));
-    frontend->counters.errors++;
+    resp_reply_error(&out->bytes, bytes_of_text(failures[status]));
+    return status;
 }
 
 static void put_value(struct bytes bytes, struct value *value, struct server_output *out)
@@ -168,41 +170,44 @@ static struct bytes cut(struct bytes whole, int64_t first, int64_t last)
     return (struct bytes){whole.data + first, (size_t)(last - first + 1)};
 }
 
-static void put_range(struct resp_frontend *frontend, const struct gather *gather,
-                      struct server_output *out)
+static unsigned put_range(const struct gather *gather, struct server_output *out)
 {
     const struct gather_part *part = &gather->parts[0];
     const int64_t *range = gather->question.note;
     if (part->status == STATUS_WRONG_TYPE)
-        put_error(frontend, failures[STATUS_WRONG_TYPE], out);
-    else if (part->status == STATUS_NONE)
+        return put_failure(STATUS_WRONG_TYPE, out);
+    if (part->status == STATUS_NONE)
         resp_reply_bulk(&out->bytes, (struct bytes){0});
     else
         resp_reply_bulk(&out->bytes, cut(gather_value(gather, 0), range[0], range[1]));
+    return part->status;
 }
 
-static void respond_gathered(struct resp_frontend *frontend, enum resp_shape shape, bool is_resp3,
-                             struct server_output *out)
+static unsigned respond_gathered(struct resp_frontend *frontend, enum resp_shape shape,
+                                 bool is_resp3, struct server_output *out)
 {
     const struct gather *gather = frontend->done;
-    if (gather->is_too_large)
-        put_error(frontend, "ERR the values are larger than max_output together", out);
-    else if (shape == RESP_VALUES)
+    if (gather->is_too_large) {
+        resp_reply_error(&out->bytes,
+                         bytes_of_text("ERR the values are larger than max_output together"));
+        return RESP_REJECTED;
+    }
+    if (shape == RESP_RANGE)
+        return put_range(gather, out);
+    if (shape == RESP_VALUES)
         put_values(gather, is_resp3, out);
     else if (shape == RESP_COUNT)
         put_count(gather, out);
-    else if (shape == RESP_RANGE)
-        put_range(frontend, gather, out);
     else
         resp_info_put(frontend, gather, is_resp3, &out->bytes);
+    return STATUS_VALUE;
 }
 
-/* Of a key that exists as far as can be told: VALUE, NONE, WRONG_TYPE. */
-static bool respond_one(enum resp_shape shape, bool is_resp3, const struct answer *answer,
-                        struct server_output *out)
+static unsigned respond_one(enum resp_shape shape, bool is_resp3, const struct answer *answer,
+                            struct server_output *out)
 {
     const enum status status = answer->status;
-    if (shape == RESP_EXISTENCE && (status <= STATUS_WRONG_TYPE))
+    if (shape == RESP_EXISTENCE && status <= STATUS_WRONG_TYPE)
         resp_reply_integer(&out->bytes, status != STATUS_NONE);
     else if (shape == RESP_LENGTH && status <= STATUS_NONE)
         resp_reply_integer(&out->bytes, (int64_t)answer_bytes(answer).size);
@@ -211,8 +216,8 @@ static bool respond_one(enum resp_shape shape, bool is_resp3, const struct answe
     else if (shape == RESP_VALUE && status == STATUS_NONE)
         resp_reply_null(&out->bytes, is_resp3);
     else
-        return false;
-    return true;
+        return put_failure(status, out);
+    return status == STATUS_WRONG_TYPE ? STATUS_VALUE : status; /* it exists, and was counted */
 }
 
 void resp_keys_respond(struct resp_frontend *frontend, uint32_t form, const struct answer *answer,
@@ -220,10 +225,14 @@ void resp_keys_respond(struct resp_frontend *frontend, uint32_t form, const stru
 {
     const enum resp_shape shape = form & RESP_SHAPE_MASK;
     const bool is_resp3 = form & RESP_FORM_RESP3;
+    unsigned outcome;
     if (form & RESP_FORM_MUTED)
-        return;
-    if (shape >= RESP_GATHERED && answer->status == STATUS_VALUE)
-        respond_gathered(frontend, shape, is_resp3, out);
-    else if (shape >= RESP_GATHERED || !respond_one(shape, is_resp3, answer, out))
-        put_error(frontend, failures[answer->status], out);
+        outcome = RESP_SILENT;
+    else if (shape < RESP_GATHERED)
+        outcome = respond_one(shape, is_resp3, answer, out);
+    else if (answer->status == STATUS_VALUE)
+        outcome = respond_gathered(frontend, shape, is_resp3, out);
+    else
+        outcome = put_failure(answer->status, out);
+    frontend->counters.outcomes[outcome]++;
 }

@@ -105,13 +105,15 @@ static void put_stats(const struct resp_frontend *frontend, const struct gather 
                       struct buffer *out)
 {
     const struct resp_counters *counters = &frontend->counters;
-    uint64_t commands = counters->refused;
+    uint64_t commands = counters->refused, errors = 0;
     for (size_t i = 0; i < RESP_MAX_COMMANDS; i++)
         commands += counters->commands[i];
+    for (size_t i = STATUS_WRONG_TYPE; i <= RESP_REJECTED; i++)
+        errors += counters->outcomes[i];
     buffer_format(out,
                   "# Stats\r\ntotal_connections_received:%" PRIu64
                   "\r\ntotal_commands_processed:%" PRIu64 "\r\ntotal_error_replies:%" PRIu64 "\r\n",
-                  frontend->sessions_total, commands, counters->errors);
+                  frontend->sessions_total, commands, errors);
     buffer_format(out,
                   "expired_keys:%" PRIu64 "\r\nevicted_keys:%" PRIu64 "\r\nkeyspace_hits:%" PRIu64
                   "\r\nkeyspace_misses:%" PRIu64 "\r\n",

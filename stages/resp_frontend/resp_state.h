@@ -59,10 +59,18 @@ struct resp_session {
     struct resp_session *next, **link;      /* all of the front end, the latest first */
 };
 
+/* What became of a command: enum status (VALUE for all that was done, NONE where one key was asked
+ * for and is not there), or one of these. */
+enum resp_outcome {
+    RESP_REJECTED = STATUS_COUNT, /* it could not be done as it stood: an error was replied */
+    RESP_SILENT,                  /* nothing was replied, for nothing was to be */
+    RESP_OUTCOMES
+};
+
 struct resp_counters {
     uint64_t commands[RESP_MAX_COMMANDS]; /* by index in the table */
     uint64_t refused;                     /* commands that weir does not serve */
-    uint64_t errors;                      /* replies that are errors */
+    uint64_t outcomes[RESP_OUTCOMES]; /* of all commands, whether they are in the table or not */
 };
 
 struct resp_frontend {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # variables are also used and set by those who source it
-# What a request costs two servers, measured in turn: sourced by tests/bench/run and
-# tests/bench/placements.
+# What a request costs several servers, measured in turn: sourced by tests/bench/run,
+# tests/bench/placements and tests/bench/growth.
 #
 # A probe is a function that gets NAME ARGUMENT..., drives the server of that name for a while, checks
 # that it answered well, and sets `cost`: what is compared. The commonest one is cpu_per_request, whose

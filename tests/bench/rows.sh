@@ -6,7 +6,7 @@ rows=(http-64 http-16-deep http-5000 threads two-reactors processes resp-1 resp-
 
 # beside TITLE UNIT AIM NAME PROBE ARGUMENT...: compares weir with the server NAME
 beside() {
-    printf '\n%s, beside %s\n' "$1" "$4"
+    printf '\n%s, beside %s\n' "$1" "${label:-$4}"
     compare "$3" "$4" "${@:5}"
     printf '%s\t' "$1" "${label:-$4}" "$2" "$our_cost" "$other_cost" "$median" "$least" "$most" "$3" \
         >>"$scratch/row"
@@ -123,15 +123,25 @@ row_latency_threads() {
     beside 'Latency, median, one connection, a thread for each stage' µs 2.00 floor median_latency 1
 }
 
+# By load.c, which gets at nginx's highest rate and paces evenly. h2load costs more a request than
+# either server: the highest rate it sees is its own, its clients ask in bursts, for its timer has ten
+# milliseconds, and what a late answer holds up is not late to it. It has a line of its own.
 row_p99_half() {
-    local rate
-    has_peer nginx && has_peer h2load || return 0
+    local title="Latency, 99th percentile, at half of nginx's highest rate" rate
+    has_peer nginx || return 0
     start_redis 1
+    fill_redis 1
     start_weir weir one-reactor
     start_nginx
-    highest_rate nginx
-    rate=$(awk -v rate="$rate" 'BEGIN { printf "%.0f", rate / 2 }')
-    beside "Latency, 99th percentile, at half of nginx's highest rate" µs 1.00 nginx late_latency "$rate"
+    start_load nginx 64 1 0
+    start_load weir 64 1 0
+    rate=$(($(highest_rate nginx) / 2))
+    beside "$title" µs 1.00 nginx paced_latency "$rate"
+    stop_loads
+    has_peer h2load || return 0
+    local label='nginx by h2load'
+    rate=$(($(h2load_rate nginx) / 2))
+    beside "$title" µs 1.00 nginx h2load_latency "$rate"
 }
 
 # How much `resident` grows; beside it what Redis itself takes for the same keys.
@@ -174,5 +184,6 @@ row_longest_turn() {
 
 longest_turn() {
     curl -s "http://127.0.0.1:${port[weir.admin]}/metrics" |
-        sed -n 's/^weir_reactor_longest_turn_microseconds{.*} //p' | sort -n | tail -n 1
+        sed -n 's/^weir_reactor_longest_turn_seconds{.*} //p' | sort -n |
+        awk 'END { printf "%d\n", 1e6 * $1 }'
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # variables are also used and set by those who source it
-# The servers that are measured: sourced by tests/bench/run and tests/bench/placements, after
-# measure.sh.
+# The servers that are measured: sourced by tests/bench/run, tests/bench/placements and
+# tests/bench/growth, after measure.sh.
 #
 # All of a server's threads and processes share core 0; the load, and a Redis that is only asked by who
 # is measured, have core 1. After a start_…, pid[NAME] is all of its processes and port[NAME] where it
@@ -14,14 +14,17 @@ children=()
 check_machine() {
     local need
     [ "$(uname)" = Linux ] || die "reads /proc and pins with taskset: Linux only"
-    for need in wrk:wrk curl:curl taskset:util-linux redis-server:redis-server redis-cli:redis-tools \
-        redis-benchmark:redis-tools; do
-        command -v "${need%:*}" >/dev/null || die "${need%:*} is missing; it is in the package ${need#*:}"
+    for need in wrk curl taskset redis-server redis-cli redis-benchmark; do
+        command -v $need >/dev/null || die "$need is missing (make bench-deps)"
     done
     for need in "$weir" "$floor"; do
         [ -x "$need" ] || die "$need is missing: make bench builds it"
     done
     [ "$(nproc)" -ge 2 ] || die "needs two cores, one for the server and one for the load"
+}
+
+# make_scratch: sets `scratch`, a folder that goes, with all that was started, when the script ends
+make_scratch() {
     scratch=$(mktemp -d)
     trap finish EXIT
 }
@@ -65,8 +68,9 @@ takes_connections_or_is_gone() {
     (exec 3<>"/dev/tcp/127.0.0.1/${port[$1]}") && echo up
 }
 
+# start_floor [SIZE]: answers with SIZE bytes (64)
 start_floor() {
-    serve floor 0 "$floor"
+    serve floor 0 "$floor" 0 "${1:-64}"
     port[floor]=$(await cat "$scratch/floor.out")
 }
 
@@ -92,7 +96,7 @@ fill_redis() {
 }
 
 # start_weir NAME PLACEMENT [ARGUMENT...]: PLACEMENT is a topology of tests/topologies or of this
-# folder; process-per-stage can also be over tcp (…-tcp) or over tcp with CURVE (…-curve).
+# folder, or a file; process-per-stage can also be over tcp (…-tcp) or over tcp with CURVE (…-curve).
 start_weir() {
     local name=$1 placement=$2 topology=$scratch/$1.yml process names
     shift 2
@@ -131,6 +135,7 @@ write_topology() {
     *)
         file=tests/topologies/$1.yml
         [ -e "$file" ] || file=$here/$1.yml
+        [ -e "$file" ] || file=$1
         sed "s|@DIR@|$scratch|" "$file" >"$2"
         ;;
     esac

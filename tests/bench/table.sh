@@ -1,23 +1,15 @@
 # shellcheck shell=bash disable=SC2016,SC2154 # backquotes are Markdown; variables are set by those who source it
-# The table as Markdown, of what build/bench/ holds. Sourced by tests/bench/run.
+# The table as Markdown and as a chart, of what is kept in $results. Sourced by tests/bench/run.
 
-# versions: of all that took part
-versions() {
-    echo "kernel $(uname -r)"
-    redis-server --version | sed 's/.*v=\([0-9.]*\).*/redis \1/'
-    wrk --version 2>&1 | sed -n 's/^wrk \([^ ]*\).*/wrk \1/p'
-    { nginx -v 2>&1 || true; } | sed -n 's|.*nginx/|nginx |p'
-    { h2load --version 2>&1 || true; } | sed -n 's|^h2load nghttp2/|h2load |p'
-    dpkg-query -W -f '${Package} ${Version}\n' webdis libnginx-mod-http-lua lua-resty-lrucache 2>/dev/null || true
-}
-
-# write_table FILE
+# write_table NAME: NAME.md and NAME.svg
 write_table() {
-    local row missing=()
+    local row missing=() kept=() files
     for row in "${rows[@]}"; do
-        [ -s "$results/$row" ] || missing+=("$row")
+        files=("$results/$row".*.tsv)
+        if [ -e "${files[0]}" ]; then kept+=("${files[@]}"); else missing+=("$row"); fi
     done
-    mkdir -p "$(dirname "$1")"
+    [ ${#kept[@]} -gt 0 ] || die "nothing is measured yet"
+    with_runs "${kept[@]}" >"$scratch/rows"
     {
         echo '# Beside what people would use instead'
         echo
@@ -26,20 +18,22 @@ write_table() {
         echo 'beside it are medians too. *Met* compares the median.'
         echo 'An absolute time is of one run; only ratios can be compared with those of another.'
         echo
-        [ ${#missing[@]} = 0 ] || echo "Not measured yet: ${missing[*]}."
-        echo "Machine: $(nproc) cores, $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)."
-        echo "Versions: $(versions | paste -s -d ',' | sed 's/,/, /g')."
+        echo "![the same as a chart: each row as a share of its aim]($(basename "$1").svg)"
         echo
-        echo '| row | case | beside | unit | weir | the other | ratio | from, to | aim | met |'
-        echo '|---|---|---|---|---|---|---|---|---|---|'
-        for row in "${rows[@]}"; do
-            [ ! -s "$results/$row" ] || awk -F '\t' -v row="$row" '{
-                is_met = ($6 == "-" ? $4 : $6) <= $9 + 0
-                range = $7 == "-" ? "-" : sprintf("%.2f, %.2f", $7, $8)
-                ratio = $6 == "-" ? "-" : sprintf("%.2f", $6)
-                other = $5 == "-" ? "-" : sprintf("%.2f", $5)
-                printf "| %s | %s | %s | %s | %.2f | %s | %s | %s | %s | %s |\n", row, $1, $2, $3, $4, other,
-                    ratio, range, $9, is_met ? "yes" : "no" }' "$results/$row"
-        done
-    } >"$1"
+        echo '| row | case | beside | unit | weir | the other | ratio | from, to | aim | met | run |'
+        echo '|---|---|---|---|---|---|---|---|---|---|---|'
+        markdown_rows "$scratch/rows"
+        echo
+        [ ${#missing[@]} = 0 ] || printf 'Not measured: %s.\n\n' "${missing[*]}"
+        list_runs "${kept[@]}"
+    } >"$1.md"
+    awk -f "$here"/svg.awk -f "$here"/chart.awk "$scratch/rows" >"$1.svg"
+}
+
+# Fields: row, run, case, beside, unit, weir, the other, ratio, least, most, aim; "-" is none.
+markdown_rows() {
+    awk -F '\t' 'function number(text) { return text == "-" ? text : sprintf("%.2f", text) } {
+        is_met = ($8 == "-" ? $6 : $8) <= $11 + 0
+        printf "| %s | %s | %s | %s | %.2f | %s | %s | %s | %s | %s | %s |\n", $1, $3, $4, $5, $6, number($7),
+            number($8), $9 == "-" ? $9 : number($9) ", " number($10), $11, is_met ? "yes" : "no", $2 }' "$1"
 }

@@ -57,13 +57,24 @@ static void kill_origin(struct trial *trial)
     weir_fleet_restart(trial->fleet, "origin");
 }
 
+static void kill_shard(struct trial *trial)
+{
+    weir_fleet_restart(trial->fleet, "store-b");
+}
+
+static void kill_shard_and_fetcher(struct trial *trial)
+{
+    weir_fleet_restart(trial->fleet, "store-a");
+}
+
 static const struct trial_plan ones[] = {
     {"one-reactor", TRIAL_STALE, true, false},
     {"thread-per-stage", TRIAL_STALE, true, false},
     {"sharded", TRIAL_STALE, true, false},
 };
 static const struct trial_plan three = {"process-per-stage", TRIAL_STALE, true, false};
-static const struct trial_plan near_and_far = {"chained", TRIAL_STALE, false, false};
+static const struct trial_plan two_shards = {"hosts", TRIAL_STALE, true, false};
+static const struct trial_plan near_and_far = {"chained", TRIAL_STALE, true, false};
 
 static void test_process_stopped(void **state)
 {
@@ -120,14 +131,32 @@ static void test_far_cache_killed(void **state)
     trial_run(&near_and_far, TIMES, kill_store);
 }
 
+static void test_shard_killed(void **state)
+{
+    (void)state;
+    trial_run(&two_shards, TIMES, kill_shard);
+}
+
+static void test_shard_and_fetcher_killed(void **state)
+{
+    (void)state;
+    trial_run(&two_shards, TIMES, kill_shard_and_fetcher);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_process_stopped),    cmocka_unit_test(test_front_end_stopped),
-        cmocka_unit_test(test_cache_stopped),      cmocka_unit_test(test_fetcher_stopped),
-        cmocka_unit_test(test_near_cache_stopped), cmocka_unit_test(test_far_cache_stopped),
-        cmocka_unit_test(test_cache_killed),       cmocka_unit_test(test_fetcher_killed),
+        cmocka_unit_test(test_process_stopped),
+        cmocka_unit_test(test_front_end_stopped),
+        cmocka_unit_test(test_cache_stopped),
+        cmocka_unit_test(test_fetcher_stopped),
+        cmocka_unit_test(test_near_cache_stopped),
+        cmocka_unit_test(test_far_cache_stopped),
+        cmocka_unit_test(test_cache_killed),
+        cmocka_unit_test(test_fetcher_killed),
         cmocka_unit_test(test_far_cache_killed),
+        cmocka_unit_test(test_shard_killed),
+        cmocka_unit_test(test_shard_and_fetcher_killed),
     };
 
     return trial_run_tests(tests);

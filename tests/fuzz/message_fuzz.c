@@ -11,6 +11,7 @@
 #include "common/link_asker.h"
 #include "common/link_server.h"
 #include "common/memory.h"
+#include "tests/support/moment.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -165,7 +166,7 @@ static void on_notice(void *owner, const struct notice *notice)
 {
     const struct asking *asking = owner;
     CHECK(notice->kind != NOTICE_KEY || notice->key.size <= MESSAGE_MAX_KEY);
-    CHECK(notice->kind != NOTICE_PROVEN || notice->proven <= asking->play->now);
+    CHECK(notice->kind != NOTICE_PROVEN || notice->proven <= moment_boot(asking->play->now));
 }
 
 static void on_asker_event(void *owner, enum link_event event, uint64_t theirs)
@@ -227,14 +228,14 @@ static bool talk(struct play *play)
     uint64_t peer;
     for (uint64_t i = 0; i < ASKERS; i++) {
         struct link_asker *link = play->askers[i].link;
-        link_asker_tick(link, play->now);
+        link_asker_tick(link, moment_at(play->now));
         while ((batch = link_asker_flush(link, play->now)) != NULL)
             deliver(play, TO_SERVER, 2 * i, batch);
         while ((batch = link_asker_flush_lane(link, play->now)) != NULL)
             deliver(play, TO_SERVER, 2 * i + 1, batch);
     }
     link_server_tick(play->server, play->now);
-    while ((batch = link_server_flush(play->server, play->now, &peer)) != NULL)
+    while ((batch = link_server_flush(play->server, moment_at(play->now), &peer)) != NULL)
         deliver(play, TO_ASKER, peer, batch);
     return play->said > before;
 }
@@ -267,9 +268,9 @@ static void answer(struct play *play, struct bytes bytes, struct value *value)
 
 static void notify(struct play *play, unsigned what, struct bytes key)
 {
-    link_server_notify(
-        play->server,
-        &(struct notice){.kind = (enum notice_kind)(what & 3), .key = key, .proven = play->now});
+    link_server_notify(play->server, &(struct notice){.kind = (enum notice_kind)(what & 3),
+                                                      .key = key,
+                                                      .proven = moment_boot(play->now)});
 }
 
 /* Whoever knows the name of a session can give it a lane, so these names are secrets, which no
@@ -426,7 +427,7 @@ static void end(struct play *play)
         if (play->has_strangers)
             CHECK(asking->waiting == 0 && link_asker_counters(asking->link)->sessions_lost == 0);
         link_asker_lose(asking->link, play->now);
-        link_asker_tick(asking->link, play->now);
+        link_asker_tick(asking->link, moment_at(play->now));
         CHECK(asking->waiting == 0 && link_asker_outstanding(asking->link) == 0);
         link_asker_destroy(&asking->link);
     }

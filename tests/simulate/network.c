@@ -124,11 +124,10 @@ static void end_connection(struct connection *connection)
 /* ---- common/reactor_socket.h ---- */
 
 struct reactor_socket *reactor_socket_open(struct reactor_rest *rest,
-                                           const struct transport_setup *setup, size_t peers,
-                                           struct error *error)
+                                           const struct transport_setup *setup, struct error *error)
 {
     struct reactor_socket *socket = memory_alloc(1, sizeof *socket);
-    (void)peers, (void)error;
+    (void)error;
     socket->host = host_of(rest);
     socket->rest = rest;
     socket->address = memory_copy_text(setup->address);

@@ -1,14 +1,12 @@
-#include "tests/simulate/origin.h"
+#include "tests/simulate/origin_inner.h"
 
 #include "common/memory.h"
-#include "tests/simulate/process.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BIG   LINK_BULK                   /* bytes: the value of the last key takes the lane */
-#define FLOOD (MESSAGE_MAX_RECORDS + 100) /* notices: more than a batch holds */
+#define BIG LINK_BULK /* bytes: the value of the last key takes the lane */
 
 struct fetch {
     struct fetch *next;
@@ -21,60 +19,13 @@ struct fetch {
     bool is_answered;
 };
 
-/* What has reached the origin and waits for its next turn: a reply, or news. */
-struct news {
-    struct news *next;
-    enum news_kind {
-        NEWS_REPLY,
-        NEWS_KEY,
-        NEWS_FLOOD,
-        NEWS_ALL,
-        NEWS_PONG,
-        NEWS_SUBSCRIBED,
-        NEWS_LOST
-    } kind;
-    struct fetch *fetch;
-    int key;
-    int64_t sent;
-    uint64_t subscription;
-};
-
-struct origin {
-    struct redis_wire *wire;
-    struct process *process;
-    struct serve_port *serves;
-    struct fetch *fetches;
-    struct news *first, **end;
-    uint64_t subscription; /* of this origin's control connection; 0: none */
-    bool is_confirmed;
-    int64_t ping_at, pong_by, connect_at; /* mono ns */
-};
-
 static void release(struct fetch *fetch)
 {
     if (--fetch->uses == 0)
         free(fetch);
 }
 
-static void tell(struct origin *origin, enum notice_kind kind, int64_t proven)
-{
-    port_notify(origin->serves, &(struct notice){.kind = kind, .proven = proven});
-}
-
-static void tell_key(struct origin *origin, const char *name)
-{
-    port_notify(origin->serves, &(struct notice){.kind = NOTICE_KEY, .key = bytes_of_text(name)});
-}
-
-/* ---- the control connection ---- */
-
-/* Travels from Redis to the origin, in order. */
-struct control {
-    struct redis_wire *wire;
-    struct news news;
-};
-
-static void hand_over(struct origin *origin, const struct news *news)
+void origin_hand_over(struct origin *origin, const struct news *news)
 {
     struct news *copy = memory_alloc(1, sizeof *copy);
     *copy = *news;
@@ -84,110 +35,27 @@ static void hand_over(struct origin *origin, const struct news *news)
     process_wake(origin->process);
 }
 
-static void control_arrives(void *owner, uint64_t detail)
-{
-    struct control *control = owner;
-    struct redis_wire *wire = control->wire;
-    (void)detail;
-    if (wire->origin && control->news.subscription == wire->origin->subscription &&
-        !wire->drops_control)
-        hand_over(wire->origin, &control->news);
-    free(control);
-}
-
-static void say(struct redis_wire *wire, struct news news)
-{
-    struct world *world = wire->world;
-    int64_t at = world->now + world_between(world, 30 * MICROSECOND, 2 * MILLISECOND);
-    if (!world->is_calm && world_chance(world, 5))
-        at += world_between(world, 0, 60 * MILLISECOND);
-    if (at < wire->held_until)
-        at = wire->held_until;
-    wire->arrives = at > wire->arrives ? at : wire->arrives + 1;
-    struct control *control = memory_alloc(1, sizeof *control);
-    *control = (struct control){wire, news};
-    control->news.subscription = wire->subscription;
-    world_plan(world, wire->arrives, control_arrives, control, 0);
-}
-
-void redis_wire_announce(void *owner, int key, bool is_behind_flood)
-{
-    struct redis_wire *wire = owner;
-    if (wire->subscription != 0)
-        say(wire, (struct news){.kind = key < 0           ? NEWS_ALL
-                                        : is_behind_flood ? NEWS_FLOOD
-                                                          : NEWS_KEY,
-                                .key = key});
-}
-
-/* A PING has reached Redis. `detail` is when it was sent. */
-static void ping_arrives(void *owner, uint64_t detail)
-{
-    struct redis_wire *wire = owner;
-    if (wire->subscription != 0 && !wire->is_down)
-        say(wire, (struct news){.kind = NEWS_PONG, .sent = (int64_t)detail});
-}
-
-/* SUBSCRIBE has reached Redis. */
-static void subscribe_arrives(void *owner, uint64_t subscription)
-{
-    struct redis_wire *wire = owner;
-    if (!wire->origin || wire->origin->subscription != subscription)
-        return;
-    if (wire->is_down) {
-        redis_wire_break_control(wire);
-        return;
-    }
-    wire->drops_control = false;
-    wire->subscription = subscription;
-    say(wire, (struct news){.kind = NEWS_SUBSCRIBED});
-}
-
-static int64_t way_to_redis(struct world *world)
+int64_t origin_way_to_redis(struct world *world)
 {
     return world->now + world_between(world, 30 * MICROSECOND, 2 * MILLISECOND);
 }
 
-static void connect_control(struct origin *origin)
-{
-    struct redis_wire *wire = origin->wire;
-    origin->connect_at = NEVER;
-    origin->subscription = ++wire->subscriptions;
-    origin->pong_by = wire->world->now + wire->max_staleness;
-    world_plan(wire->world, way_to_redis(wire->world), subscribe_arrives, wire,
-               origin->subscription);
-}
-
-static void lose_control(struct origin *origin)
-{
-    struct world *world = origin->wire->world;
-    if (origin->subscription == 0)
-        return;
-    world_tell(world, "the control connection is lost");
-    origin->subscription = 0;
-    origin->is_confirmed = false;
-    origin->ping_at = origin->pong_by = NEVER;
-    origin->connect_at = world->now + world_between(world, 10 * MILLISECOND, 200 * MILLISECOND);
-    tell(origin, NOTICE_LOST, 0);
-}
-
-void redis_wire_break_control(struct redis_wire *wire)
-{
-    if (!wire->origin || wire->origin->subscription == 0)
-        return;
-    hand_over(wire->origin,
-              &(struct news){.kind = NEWS_LOST, .subscription = wire->origin->subscription});
-    wire->subscription = 0;
-}
-
 /* ---- fetching ---- */
+
+/* One way of a tenth of what is fetched takes long, and others overtake it. */
+static int64_t sometimes_late(struct world *world, int64_t at)
+{
+    if (world->is_calm || !world_chance(world, 10))
+        return at;
+    return at + world_between(world, 0, 100 * MILLISECOND);
+}
 
 static void reply_arrives(void *owner, uint64_t detail)
 {
     struct fetch *fetch = owner;
     (void)detail;
     if (fetch->origin)
-        hand_over(fetch->origin, &(struct news){.kind = NEWS_REPLY, .fetch = fetch});
+        origin_hand_over(fetch->origin, &(struct news){.kind = NEWS_REPLY, .fetch = fetch});
     else
         release(fetch);
 }
@@ -202,9 +70,7 @@ static void get_arrives(void *owner, uint64_t detail)
     }
     struct redis_wire *wire = fetch->origin->wire;
     struct world *world = wire->world;
-    int64_t at = way_to_redis(world);
-    if (!world->is_calm && world_chance(world, 10))
-        at += world_between(world, 0, 100 * MILLISECOND);
+    int64_t at = sometimes_late(world, origin_way_to_redis(world));
     if (at < wire->slow_until)
         at = wire->slow_until;
     fetch->version = redis_model_get(wire->model, fetch->key, &fetch->life_ms);
@@ -230,7 +96,8 @@ static void on_ask(void *stage, struct moment now, const struct return_address *
                             .key = key,
                             .deadline = ask->deadline};
     origin->fetches = fetch;
-    world_plan(wire->world, way_to_redis(wire->world), get_arrives, fetch, 0);
+    world_plan(wire->world, sometimes_late(wire->world, origin_way_to_redis(wire->world)),
+               get_arrives, fetch, 0);
 }
 
 static void answer(struct origin *origin, struct fetch *fetch)
@@ -314,42 +181,6 @@ static void destroy(void **stage)
     free(origin);
 }
 
-static void take_news(struct origin *origin, const struct news *news)
-{
-    struct redis_wire *wire = origin->wire;
-    if (news->kind != NEWS_REPLY && news->subscription != origin->subscription)
-        return;
-    switch (news->kind) {
-    case NEWS_REPLY:
-        answer(origin, news->fetch);
-        release(news->fetch);
-        break;
-    case NEWS_FLOOD:
-        for (int i = 0; i < FLOOD; i++)
-            tell_key(origin, "other");
-        tell_key(origin, wire->model->keys[news->key].name);
-        break;
-    case NEWS_KEY:
-        tell_key(origin, wire->model->keys[news->key].name);
-        break;
-    case NEWS_ALL:
-        tell(origin, NOTICE_ALL, 0);
-        break;
-    case NEWS_SUBSCRIBED:
-        origin->is_confirmed = true;
-        origin->ping_at = wire->world->now;
-        tell(origin, NOTICE_LOST, 0);
-        break;
-    case NEWS_PONG:
-        origin->pong_by = wire->world->now + wire->max_staleness;
-        tell(origin, NOTICE_PROVEN, news->sent);
-        break;
-    case NEWS_LOST:
-        lose_control(origin);
-        break;
-    }
-}
-
 /* Those who were answered; a reply that is under way will find nobody. */
 static void forget_answered(struct origin *origin)
 {
@@ -365,30 +196,30 @@ static void forget_answered(struct origin *origin)
     }
 }
 
+static void take(struct origin *origin, const struct news *news)
+{
+    if (news->kind != NEWS_REPLY) {
+        origin_take_news(origin, news);
+        return;
+    }
+    answer(origin, news->fetch);
+    release(news->fetch);
+}
+
 static int64_t on_turn(void *stage, struct moment now)
 {
     struct origin *origin = stage;
-    struct redis_wire *wire = origin->wire;
     while (origin->first) {
         struct news *news = origin->first;
         origin->first = news->next;
         if (!origin->first)
             origin->end = &origin->first;
-        take_news(origin, news);
+        take(origin, news);
         free(news);
     }
-    fail_all(origin, wire->is_down ? STATUS_AWAY : STATUS_TIMEOUT, now.mono);
+    fail_all(origin, origin->wire->is_down ? STATUS_AWAY : STATUS_TIMEOUT, now.mono);
     forget_answered(origin);
-    if (now.mono >= origin->pong_by)
-        lose_control(origin);
-    if (now.mono >= origin->connect_at)
-        connect_control(origin);
-    if (now.mono >= origin->ping_at) {
-        world_plan(wire->world, way_to_redis(wire->world), ping_arrives, wire, (uint64_t)now.mono);
-        origin->ping_at = now.mono + wire->max_staleness / 4;
-    }
-    int64_t wake =
-        clock_earlier(clock_earlier(origin->pong_by, origin->ping_at), origin->connect_at);
+    int64_t wake = origin_watch(origin, now);
     for (struct fetch *fetch = origin->fetches; fetch; fetch = fetch->next)
         if (!fetch->is_answered)
             wake = clock_earlier(wake, fetch->deadline);

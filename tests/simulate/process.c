@@ -18,7 +18,8 @@ static struct world *world_of(const struct process *process)
 
 static int64_t move(struct process *process)
 {
-    int64_t wake = NEVER, now = process->clock.now.mono;
+    const struct moment now = process->clock.now;
+    int64_t wake = NEVER;
     process->host.sockets.has_work = false;
     for (size_t i = 0; i < process->count; i++) {
         struct process_stage *stage = &process->stages[i];
@@ -51,24 +52,10 @@ static void open_stages(struct process *process)
 
 static void plan_turn(struct process *process, int64_t at);
 
-/* A turn reads the clock at its beginning, and so of a slow one what it takes may be younger. */
-static struct moment read_clock(struct process *process)
-{
-    struct world *world = world_of(process);
-    int64_t took = 0;
-    if (process->is_slow && !world->is_calm && world_chance(world, 5))
-        took = clock_earlier(world->now - process->turned_at,
-                             world_between(world, 0, 50 * MILLISECOND));
-    process->turned_at = world->now;
-    struct moment now = world_moment(world);
-    return (struct moment){now.mono - took, now.boot - took, now.wall - took};
-}
-
 /* As common/reactor_turn.c has it. */
 static void turn(struct process *process)
 {
     int64_t stages_wake = NEVER;
-    process->clock.now = read_clock(process);
     int64_t wake = move(process);
     for (int round = 1; round < ROUNDS && process->host.sockets.has_work; round++)
         wake = move(process);
@@ -81,29 +68,48 @@ static void turn(struct process *process)
     if (process->host.sockets.has_work)
         wake = move(process);
     wake = clock_earlier(wake, stages_wake);
-    int64_t soon = world_of(process)->now + MICROSECOND;
+    int64_t soon = process_moment(process).mono + MICROSECOND;
     if (process->host.sockets.has_work || wake < soon)
         wake = soon;
     process->hasty = wake == soon ? process->hasty + 1 : 0;
     if (process->hasty > HASTY_MOST)
         world_complain(world_of(process), "%s turns without rest", process->name);
     if (wake != NEVER)
-        plan_turn(process, wake);
+        plan_turn(process, wake + process->slept);
 }
 
-static void on_turn(void *owner, uint64_t life)
+static void finish_turn(void *owner, uint64_t life)
 {
     struct process *process = owner;
     if (!process->is_running || process->is_stopped || process->life != life ||
-        process->turn_at > world_of(process)->now)
+        !process->is_turning)
         return;
-    process->turn_at = NEVER;
+    process->is_turning = false;
     turn(process);
 }
 
+/* A turn reads the clock at its beginning, and so of a slow one what it takes may be younger. */
+static void on_turn(void *owner, uint64_t life)
+{
+    struct process *process = owner;
+    struct world *world = world_of(process);
+    if (!process->is_running || process->is_stopped || process->life != life ||
+        process->is_turning || process->turn_at > world->now)
+        return;
+    process->turn_at = NEVER;
+    process->clock.now = process_moment(process);
+    process->is_turning = true;
+    if (process->is_slow && !world->is_calm && world_chance(world, 5))
+        world_plan(world, world->now + world_between(world, 0, 50 * MILLISECOND), finish_turn,
+                   process, life);
+    else
+        finish_turn(process, life);
+}
+
+/* At a moment of the world. What comes during a turn, that takes. */
 static void plan_turn(struct process *process, int64_t at)
 {
-    if (at >= process->turn_at)
+    if (at >= process->turn_at || process->is_turning)
         return;
     process->turn_at = at;
     world_plan(world_of(process), at, on_turn, process, process->life);
@@ -113,6 +119,13 @@ void process_wake(struct process *process)
 {
     if (process->is_running)
         plan_turn(process, world_of(process)->now);
+}
+
+struct moment process_moment(const struct process *process)
+{
+    struct moment now = world_moment(world_of(process));
+    now.mono -= process->slept;
+    return now;
 }
 
 static void on_arrival(struct network_host *host)
@@ -133,7 +146,7 @@ static void create_stage(struct process *process, size_t i)
                                               .log = &world_of(process)->log}};
     if (plan->serves)
         stage->serves =
-            port_serve_create(&process->host.sockets, &stage->owner, plan->serves, 1, 0, 1, &error);
+            port_serve_create(&process->host.sockets, &stage->owner, plan->serves, 1, 0, &error);
     if (plan->ask_count > 0)
         stage->asks = port_ask_create(&process->host.sockets, &stage->owner, plan->asks,
                                       plan->ask_count, &error);
@@ -162,11 +175,10 @@ void process_start(struct process *process)
         return;
     world_tell(world_of(process), "%s starts", process->name);
     process->host.wake = on_arrival;
-    process->clock = (struct clock){world_moment(world_of(process)), CLOCK_HELD};
+    process->clock = (struct clock){process_moment(process), CLOCK_HELD};
     process->life++;
-    process->turned_at = world_of(process)->now;
     process->is_running = true;
-    process->is_stopped = false;
+    process->is_stopped = process->is_turning = false;
     process->turn_at = NEVER;
     for (size_t i = 0; i < process->count; i++)
         create_stage(process, i);
@@ -189,10 +201,13 @@ void process_kill(struct process *process)
     network_close(&process->host);
 }
 
-void process_stop(struct process *process)
+void process_stop(struct process *process, bool is_suspended)
 {
-    world_tell(world_of(process), "%s stands still", process->name);
+    world_tell(world_of(process), "%s %s", process->name,
+               is_suspended ? "is suspended" : "stands still");
     process->is_stopped = true;
+    process->is_suspended = is_suspended;
+    process->stopped_at = world_of(process)->now;
 }
 
 void process_continue(struct process *process)
@@ -203,6 +218,9 @@ void process_continue(struct process *process)
     process->is_stopped = false;
     process->turn_at = NEVER;
     process->continued_at = world_of(process)->now;
+    if (process->is_suspended)
+        process->slept += process->continued_at - process->stopped_at;
+    finish_turn(process, process->life); /* that it was in */
     process_wake(process);
 }
 

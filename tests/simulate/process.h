@@ -1,5 +1,6 @@
-/* A process of a simulated run: one reactor, with stages and the real ports between them. It can be
- * killed, started again, stopped (as by SIGSTOP) and continued. */
+/* A process of a simulated run, on a machine of its own: one reactor, with stages and the real
+ * ports between them. It can be killed, started again, stopped (as by SIGSTOP, or with its machine,
+ * whose monotonic clock stands still meanwhile) and continued. */
 #ifndef TESTS_SIMULATE_PROCESS_H
 #define TESTS_SIMULATE_PROCESS_H
 
@@ -40,19 +41,24 @@ struct process {
         bool is_open, is_serving;
     } stages[PROCESS_STAGES];
     struct clock clock;
-    bool is_running, is_stopped;
-    bool is_slow;         /* its turns take time */
-    int64_t turned_at;    /* mono ns: the last turn's end */
-    int64_t continued_at; /* mono ns: it stood still until then */
-    uint64_t life;   /* counts the starts: what was planned for an earlier life finds nothing */
-    int64_t turn_at; /* mono ns; NEVER: none is planned */
-    unsigned hasty;  /* turns in a row that wanted the next one at once */
+    bool is_running, is_stopped, is_suspended;
+    bool is_slow;    /* its turns take time */
+    bool is_turning; /* a turn has begun and not ended */
+    /* Moments of the world, in ns. */
+    int64_t stopped_at, continued_at; /* it stood still from, and until then */
+    int64_t turn_at;                  /* NEVER: no turn is planned */
+    int64_t slept;                    /* ns: that its machine was suspended, all together */
+    uint64_t life;  /* counts the starts: what was planned for an earlier life finds nothing */
+    unsigned hasty; /* turns in a row that wanted the next one at once */
 };
 
 void process_start(struct process *process);
 void process_kill(struct process *process);
-void process_stop(struct process *process);
+void process_stop(struct process *process, bool is_suspended);
 void process_continue(struct process *process);
+
+/* As its clocks tell. */
+struct moment process_moment(const struct process *process);
 
 /* It has something to do. */
 void process_wake(struct process *process);

@@ -15,8 +15,9 @@ struct connection {
     uint32_t round; /* of its reads: half of the token */
     int key;
     unsigned flags;
-    int64_t began, deadline, read_at; /* mono ns */
-    int seen[MODEL_KEYS];             /* the newest version among verified answers */
+    int64_t began;             /* ns, a moment of the world */
+    int64_t deadline, read_at; /* mono ns */
+    int seen[MODEL_KEYS];      /* the newest version among verified answers */
 };
 
 struct reader {
@@ -139,7 +140,8 @@ static void read_next(struct reader *reader, size_t index)
     c->key = (int)world_between(world, 0, world_chance(world, 50) ? 1 : MODEL_KEYS - 1);
     c->flags = world_chance(world, 5) ? ASK_RENEW : world_chance(world, 3) ? ASK_REFRESH : 0;
     c->began = world->now;
-    c->deadline = world->now + world_between(world, 20 * MILLISECOND, 1 * SECOND);
+    c->deadline =
+        process_moment(reader->process).mono + world_between(world, 20 * MILLISECOND, 1 * SECOND);
     c->round++;
     const struct ask ask = {bytes_of_text(reading->model->keys[c->key].name), c->deadline,
                             c->flags};
@@ -149,7 +151,7 @@ static void read_next(struct reader *reader, size_t index)
     if (c->is_waiting)
         return;
     check_failure(reading, c, status);
-    c->read_at = world->now + world_between(world, 0, 2 * reading->pause);
+    c->read_at = process_moment(reader->process).mono + world_between(world, 0, 2 * reading->pause);
 }
 
 /* ---- the stage ---- */
@@ -163,8 +165,8 @@ static void *create(const struct stage_setup *given, struct error *error)
     reader->process = setup->process;
     reader->asks = given->asks;
     for (size_t i = 0; i < CONNECTIONS; i++)
-        reader->connections[i].read_at = reader->reading->world->now +
-                                         world_between(reader->reading->world, 0, 20 * MILLISECOND);
+        reader->connections[i].read_at =
+            given->clock->now.mono + world_between(reader->reading->world, 0, 20 * MILLISECOND);
     return reader;
 }
 
@@ -198,15 +200,12 @@ static void on_answer(void *stage, struct moment now, uint64_t token, const stru
 static int64_t on_turn(void *stage, struct moment now)
 {
     struct reader *reader = stage;
-    int64_t wake = NEVER;
+    int64_t wake = NEVER, continued = reader->process->continued_at - reader->process->slept;
     for (size_t i = 0; i < CONNECTIONS; i++) {
         struct connection *c = &reader->connections[i];
         if (!c->is_waiting && c->read_at <= now.mono)
             read_next(reader, i);
-        int64_t late =
-            (c->deadline > reader->process->continued_at ? c->deadline
-                                                         : reader->process->continued_at) +
-            GRACE;
+        int64_t late = (c->deadline > continued ? c->deadline : continued) + GRACE;
         wake = clock_earlier(wake, c->is_waiting ? late : c->read_at);
         if (c->is_waiting && now.mono >= late)
             world_complain(reader->reading->world, "a read was never answered");

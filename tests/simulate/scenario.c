@@ -40,7 +40,7 @@ static void strike_process(struct scenario *s, uint64_t index)
         process_kill(process);
         world_plan(&s->world, in(s, 1, 1000), start_again, s, index);
     } else if (process->is_running && !process->is_stopped) {
-        process_stop(process);
+        process_stop(process, world_chance(&s->world, 50));
         world_plan(&s->world, in(s, 1, 2000), go_on, s, index);
     }
 }
@@ -170,6 +170,11 @@ static void check_stage(struct scenario *s, struct process *process, size_t i)
                                         process_metric(process, i, "weir_cache_negative_entries") >
                                             settings_number(plan->settings, "negative_capacity")))
         world_complain(&s->world, "%s is above its capacity", plan->name);
+    if (plan->kind == &witness_kind &&
+        process_metric(process, i, "weir_cache_hits_total") +
+                process_metric(process, i, "weir_cache_misses_total") !=
+            process_metric(process, i, "weir_cache_lookups_total"))
+        world_complain(&s->world, "%s has hits and misses that are not its lookups", plan->name);
     if (!s->is_whole)
         return;
     if (process_link_metric(process, i, "weir_link_sessions_lost_total") > 0 ||

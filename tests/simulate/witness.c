@@ -36,7 +36,9 @@ struct witness {
     size_t max_fetches, max_asks;
     int64_t life[2], grace; /* ns: the longest of a value and of an absence; what may be beyond */
     bool must_be_verified;
-    int64_t changed_at[MODEL_KEYS]; /* mono ns: when it was last told so */
+    int64_t changed_at[MODEL_KEYS]; /* boot ns: when it was last told so */
+    int64_t
+        fetched_at[MODEL_KEYS]; /* boot ns: when an answer came last; what is held came no later */
     struct watched_ask waiting[MOST_ASKS];
     struct watched_fetch fetches[MOST_FETCHES];
     size_t waiting_count, fetch_count;
@@ -111,6 +113,7 @@ static void on_answer(void *stage, struct moment now, uint64_t token, const stru
                (unsigned long long)token, answer->status);
     for (size_t i = 0; i < witness->fetch_count; i++)
         if (witness->fetches[i].token == token) {
+            witness->fetched_at[witness->fetches[i].key] = now.boot;
             witness->fetches[i] = witness->fetches[--witness->fetch_count];
             break;
         }
@@ -124,7 +127,7 @@ static void on_notice(void *stage, struct moment now, const struct notice *notic
         notice->kind == NOTICE_KEY ? redis_model_find(witness->setup->model, notice->key) : -1;
     for (int i = 0; i < MODEL_KEYS; i++)
         if (notice->kind == NOTICE_ALL || i == key)
-            witness->changed_at[i] = now.mono;
+            witness->changed_at[i] = now.boot;
     for (size_t i = 0; i < witness->fetch_count; i++)
         if ((notice->kind != NOTICE_PROVEN && notice->kind != NOTICE_KEY) ||
             witness->fetches[i].key == key)
@@ -139,16 +142,17 @@ static bool is_same(const struct return_address *a, const struct return_address 
     return a->peer == b->peer && a->generation == b->generation && a->id == b->id;
 }
 
-/* Of what is answered from memory: it was read after the last that was heard of it, and is not
- * older than an entry becomes. */
+/* Of what is answered from memory: it was read after the last that was heard of it, and has not
+ * been there for longer than an entry lives. */
 static void check_entry(const struct witness *witness, int key, const struct answer *answer,
                         const struct hop *own)
 {
-    int64_t age = answer->age_ms * MILLISECOND, now = witness->clock->now.mono;
+    int64_t age = answer->age_ms * MILLISECOND, now = witness->clock->now.boot;
     int64_t life = witness->life[answer->status == STATUS_NONE];
     if (age > now - witness->changed_at[key] + ROUNDING)
         complain(witness, key, "was kept though it was told to have changed");
-    if (age > life + ROUNDING + (own->outcome == HOP_STALE ? witness->grace : 0))
+    if (now - witness->fetched_at[key] >
+        life + ROUNDING + (own->outcome == HOP_STALE ? witness->grace : 0))
         complain(witness, key, "was kept for longer than its life");
 }
 

@@ -11,13 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WORLD_BEGIN (1000 * SECOND) /* mono ns; the other clocks run beside it */
+#define WORLD_BEGIN (1000 * SECOND) /* ns */
 
 typedef void (*world_event)(void *owner, uint64_t detail);
 
 struct world {
     uint64_t random;
-    int64_t now; /* mono ns */
+    int64_t now; /* ns: mono where no machine was suspended; the other clocks run beside it */
     struct world_item {
         int64_t at;
         uint64_t order; /* of those at the same time, the first planned comes first */

@@ -66,7 +66,7 @@ static void test_peer_not_on_the_list(void **state)
     pair_start(p, true);
     expect_refusal(p, pair_start_other(p));
     expect_nothing(p, p->other);
-    assert_true(pair_metric(p, p->other, "weir_links_away") == 1);
+    assert_true(pair_metric(p, p->other, "weir_link_away") == 1);
     assert_true(pair_metric(p, p->other, "weir_link_sessions_opened_total") == 0);
     assert_int_equal(pair_get(p, p->edge, "/key", NULL), 200);
 }

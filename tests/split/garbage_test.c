@@ -79,7 +79,7 @@ static void end(struct split *s, struct load *load, const char *address)
     free(value);
     raw_peer_close(&peer);
     split_expect_unharmed(s, load, 300, "the edge");
-    assert_true(split_metric(s, "edge", "weir_links_away") == 0);
+    assert_true(split_metric(s, "edge", "weir_link_away") == 0);
     load_destroy(&load);
 }
 

@@ -138,8 +138,8 @@ static void test_fetcher_killed(void **state)
     struct load *hits = begin(s, "edge-a", "warm", NULL, WARM);
     struct load *misses = begin(s, "edge-b", "cold", NULL, COLD);
     split_kill(s, "origin");
-    split_wait_metric(s, "shard-0", "weir_links_away", 1);
-    split_wait_metric(s, "shard-1", "weir_links_away", 1);
+    split_wait_metric(s, "shard-0", "weir_link_away", 1);
+    split_wait_metric(s, "shard-1", "weir_link_away", 1);
     load_forget(misses);
     if (!load_wait(misses, 0, 100, deadline_in(PATIENCE)))
         split_fail(s, "misses do not fail while the fetcher is gone");
@@ -161,7 +161,7 @@ static void lose_shard(struct split *s, void (*lose)(struct split *),
     struct load *own = begin(s, "edge-a", "warm", mine, mine_count);
     struct load *other = begin(s, "edge-b", "warm", others, other_count);
     lose(s);
-    split_wait_metric(s, "edge-a", "weir_links_away", 1);
+    split_wait_metric(s, "edge-a", "weir_link_away", 1);
     expect_fast_failure(s, own);
     split_expect_unharmed(s, other, 300, "the keys of the other shard");
     bring_back(s);
@@ -210,8 +210,8 @@ static void test_fetcher_stands_still(void **state)
     struct load *hits = begin(s, "edge-a", "warm", NULL, WARM);
     struct load *misses = begin(s, "edge-b", "cold", NULL, COLD);
     split_signal(s, "origin", SIGSTOP);
-    split_wait_metric(s, "shard-0", "weir_links_away", 1);
-    split_wait_metric(s, "shard-1", "weir_links_away", 1);
+    split_wait_metric(s, "shard-0", "weir_link_away", 1);
+    split_wait_metric(s, "shard-1", "weir_link_away", 1);
     split_expect_unharmed(s, hits, 300, "hits");
     split_signal(s, "origin", SIGCONT);
     report("a stopped fetcher", split_expect_normal_within(s, misses, RETURN));

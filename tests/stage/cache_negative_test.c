@@ -35,15 +35,15 @@ static void test_an_absent_key_is_remembered_for_so_long_and_no_longer(void **st
     cache_stage_ask(stage, 2, "key");
     cache_stage_pass(stage, 100 * MILLISECOND);
     reply_none(stage, 0, MESSAGE_LIFE_UNBOUNDED);
-    assert_int_equal(cache_stage_answer(stage, 2)->life_ms, 900);
+    assert_int_equal(cache_stage_answer(stage, 2)->life_ms, 1000);
     assert_int_equal(cache_stage_answer(stage, 2)->age_ms, 100);
     assert_true(cache_stage_hop(stage, 2).is_stored);
     assert_int_equal(cache_stage_hop(stage, 2).outcome, HOP_MISS);
-    cache_stage_pass(stage, 899 * MILLISECOND);
+    cache_stage_pass(stage, 999 * MILLISECOND);
     assert_true(is_absent(stage, "key"));
     assert_int_equal(cache_stage_hop(stage, 1).outcome, HOP_HIT);
     assert_int_equal(cache_stage_hop(stage, 1).ttl_ms, 1);
-    assert_int_equal(cache_stage_answer(stage, 1)->age_ms, 999);
+    assert_int_equal(cache_stage_answer(stage, 1)->age_ms, 1099);
     assert_int_equal(cache_stage_metric(stage, "weir_cache_negative_hits_total"), 1);
     assert_int_equal(cache_stage_metric(stage, "weir_cache_hits_total"), 1);
     assert_int_equal(cache_stage_metric(stage, "weir_cache_negative_entries"), 1);

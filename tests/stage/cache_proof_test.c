@@ -58,6 +58,22 @@ static void test_a_hit_is_verified_while_the_proof_stands(void **state)
     cache_stage_destroy(&stage);
 }
 
+/* The monotonic clock stands still in suspension, and what changes does not. */
+static void test_a_proof_ages_while_the_machine_is_suspended(void **state)
+{
+    (void)state;
+    struct cache_stage *stage = cache_stage_create(&announced);
+    cache_stage_prove(stage, 0);
+    cache_stage_fill(stage, "key", "value");
+    cache_stage_suspend(stage, SECOND);
+    assert_true(is_verified_hit(stage, "key"));
+    assert_int_equal(cache_stage_hop(stage, 1).proof_ms, 1000);
+    cache_stage_suspend(stage, 1);
+    assert_false(is_verified_hit(stage, "key"));
+    assert_int_equal(cache_stage_hop(stage, 1).proof_ms, 1001);
+    cache_stage_destroy(&stage);
+}
+
 static void test_without_a_proof_nothing_is_verified_and_hits_go_on(void **state)
 {
     (void)state;
@@ -182,6 +198,27 @@ static void test_without_a_proof_a_fetch_is_joined_while_it_is_young(void **stat
         cache_stage_reply_text(stage, 0, "value");
         assert_true(cache_stage_got(stage, 2, "value"));
         assert_int_equal(cache_stage_metric(stage, "weir_cache_entries"), i == 0 ? 1 : 0);
+        cache_stage_destroy(&stage);
+    }
+}
+
+static void test_what_ended_in_redis_on_the_way_is_not_verified(void **state)
+{
+    (void)state;
+    for (uint32_t life_ms = 99; life_ms <= 101; life_ms++) {
+        struct cache_stage *stage = cache_stage_create(&announced);
+        cache_stage_prove(stage, 0);
+        cache_stage_ask(stage, 1, "key");
+        cache_stage_pass(stage, 90 * MILLISECOND);
+        cache_stage_ask(stage, 2, "key");
+        cache_stage_pass(stage, 10 * MILLISECOND);
+        cache_stage_reply(stage, 0,
+                          &(struct answer){.status = STATUS_VALUE,
+                                           .life_ms = life_ms,
+                                           .bytes = bytes_of_text("value")});
+        assert_true(cache_stage_got(stage, 2, "value"));
+        assert_int_equal(cache_stage_hop(stage, 1).is_verified, life_ms > 100);
+        assert_int_equal(cache_stage_hop(stage, 2).is_verified, life_ms > 100);
         cache_stage_destroy(&stage);
     }
 }
@@ -311,6 +348,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_proofs_are_wanted_where_changes_are_announced),
         cmocka_unit_test(test_a_hit_is_verified_while_the_proof_stands),
+        cmocka_unit_test(test_a_proof_ages_while_the_machine_is_suspended),
         cmocka_unit_test(test_without_a_proof_nothing_is_verified_and_hits_go_on),
         cmocka_unit_test(test_after_a_loss_older_entries_are_fetched_anew_on_their_first_read),
         cmocka_unit_test(test_a_loss_makes_what_is_in_flight_dirty),
@@ -318,6 +356,7 @@ int main(void)
         cmocka_unit_test(test_keys_without_a_prefix_are_as_if_nothing_were_announced),
         cmocka_unit_test(test_where_it_must_be_verified_no_proof_means_no_hit),
         cmocka_unit_test(test_without_a_proof_a_fetch_is_joined_while_it_is_young),
+        cmocka_unit_test(test_what_ended_in_redis_on_the_way_is_not_verified),
         cmocka_unit_test(test_without_a_proof_a_fetch_from_another_cache_is_not_joined),
         cmocka_unit_test(test_with_a_proof_a_fetch_is_joined_however_old),
         cmocka_unit_test(test_each_who_waits_is_told_what_stood_when_it_asked),

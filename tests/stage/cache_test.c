@@ -111,15 +111,36 @@ static void test_reading_never_extends_a_life(void **state)
     cache_stage_destroy(&stage);
 }
 
-static void test_a_life_is_counted_from_the_ask(void **state)
+/* Also of what was on its way for longer than an entry lives. Its age is that of the value. */
+static void test_its_life_is_counted_from_when_it_enters(void **state)
 {
     (void)state;
     struct cache_stage *stage = cache_stage_create(&(struct cache_stage_options){.expiry = SECOND});
+    cache_stage_ask_bytes(stage, 2, bytes_of_text("key"), 10 * SECOND);
+    cache_stage_pass(stage, 2 * SECOND);
+    cache_stage_reply_text(stage, 0, "value");
+    assert_int_equal(cache_stage_answer(stage, 2)->life_ms, 1000);
+    assert_int_equal(cache_stage_answer(stage, 2)->age_ms, 2000);
+    cache_stage_pass(stage, 999 * MILLISECOND);
+    assert_true(cache_stage_is_hit(stage, "key"));
+    assert_int_equal(cache_stage_answer(stage, 1)->life_ms, 1);
+    assert_int_equal(cache_stage_answer(stage, 1)->age_ms, 2999);
+    cache_stage_pass(stage, MILLISECOND);
+    assert_false(cache_stage_is_hit(stage, "key"));
+    cache_stage_destroy(&stage);
+}
+
+static void test_what_the_origin_left_of_a_life_is_counted_from_the_ask(void **state)
+{
+    (void)state;
+    struct cache_stage *stage = cache_stage_create(&(struct cache_stage_options){.expiry = SECOND});
+    const struct answer answer = {
+        .status = STATUS_VALUE, .life_ms = 900, .bytes = bytes_of_text("value")};
     cache_stage_ask(stage, 1, "key");
     cache_stage_pass(stage, 400 * MILLISECOND);
-    cache_stage_reply_text(stage, 0, "value");
-    assert_int_equal(cache_stage_answer(stage, 1)->life_ms, 600);
-    cache_stage_pass(stage, 599 * MILLISECOND);
+    cache_stage_reply(stage, 0, &answer);
+    assert_int_equal(cache_stage_answer(stage, 1)->life_ms, 500);
+    cache_stage_pass(stage, 499 * MILLISECOND);
     assert_true(cache_stage_is_hit(stage, "key"));
     cache_stage_pass(stage, MILLISECOND);
     assert_false(cache_stage_is_hit(stage, "key"));
@@ -155,9 +176,11 @@ static void test_a_life_that_ended_on_the_way_is_answered_and_not_stored(void **
 {
     (void)state;
     struct cache_stage *stage = cache_stage_create(&(struct cache_stage_options){.expiry = SECOND});
-    cache_stage_ask_bytes(stage, 2, bytes_of_text("key"), 10 * SECOND);
-    cache_stage_pass(stage, 2 * SECOND);
-    cache_stage_reply_text(stage, 0, "value");
+    const struct answer answer = {
+        .status = STATUS_VALUE, .life_ms = 400, .bytes = bytes_of_text("value")};
+    cache_stage_ask(stage, 2, "key");
+    cache_stage_pass(stage, 400 * MILLISECOND);
+    cache_stage_reply(stage, 0, &answer);
     assert_true(cache_stage_got(stage, 2, "value"));
     assert_int_equal(cache_stage_answer(stage, 2)->life_ms, 0);
     assert_int_equal(cache_stage_metric(stage, "weir_cache_entries"), 0);
@@ -294,7 +317,8 @@ int main(void)
         cmocka_unit_test(test_no_failure_is_ever_stored),
         cmocka_unit_test(test_an_entry_lives_for_the_expiry_and_no_longer),
         cmocka_unit_test(test_reading_never_extends_a_life),
-        cmocka_unit_test(test_a_life_is_counted_from_the_ask),
+        cmocka_unit_test(test_its_life_is_counted_from_when_it_enters),
+        cmocka_unit_test(test_what_the_origin_left_of_a_life_is_counted_from_the_ask),
         cmocka_unit_test(test_the_origin_may_shorten_a_life_but_not_lengthen_it),
         cmocka_unit_test(test_a_life_that_ended_on_the_way_is_answered_and_not_stored),
         cmocka_unit_test(test_expired_entries_go_without_being_asked_for),

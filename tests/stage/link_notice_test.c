@@ -32,7 +32,7 @@ static void announce_and_answer(struct fake *fake, const struct return_address *
 
 static int64_t prove(struct fake *fake, struct moment now)
 {
-    port_notify(fake->setup.serves, &(struct notice){.kind = NOTICE_PROVEN, .proven = now.mono});
+    port_notify(fake->setup.serves, &(struct notice){.kind = NOTICE_PROVEN, .proven = now.boot});
     return now.mono + WATCH;
 }
 
@@ -41,8 +41,8 @@ static int64_t prove(struct fake *fake, struct moment now)
 /* Once it has a proof: then there are links all the way. */
 static void ask_or_end(struct fake *fake, struct moment now, int64_t proven)
 {
-    const int64_t asked_at = fake->kept.id == 0 ? now.mono : (int64_t)fake->kept.id;
-    if (proven > now.mono || now.mono - proven > 60 * SECOND)
+    const int64_t asked_at = fake->kept.id == 0 ? now.boot : (int64_t)fake->kept.id;
+    if (proven > now.boot || now.boot - proven > 60 * SECOND)
         fake->failures++;
     if (fake->kept.id == 0 &&
         port_ask(fake->setup.asks, 0, &(struct ask){.key = some_key, .deadline = NEVER}) ==
@@ -135,6 +135,74 @@ static void test_notices_and_proofs_pass_over_tcp(void **state)
     }
 }
 
+/* ---- two shards ---- */
+
+#define OLD     (1000 * SECOND) /* what the one shard has proven, at first */
+#define YOUNGER (100 * SECOND)  /* since its loss */
+#define SILENCE 20              /* turns of it without a proof, before either */
+
+static void prove_as_of(struct fake *fake, int64_t when)
+{
+    port_notify(fake->setup.serves, &(struct notice){.kind = NOTICE_PROVEN, .proven = when});
+}
+
+/* Nothing; OLD for a while; LOST; nothing; YOUNGER. */
+static int64_t lag_behind(struct fake *fake, struct moment now)
+{
+    if (fake->turns > 4 * SILENCE)
+        prove_as_of(fake, now.boot - YOUNGER);
+    else if (fake->turns == 3 * SILENCE)
+        port_notify(fake->setup.serves, &(struct notice){.kind = NOTICE_LOST});
+    else if (fake->turns > SILENCE && fake->turns < 3 * SILENCE)
+        prove_as_of(fake, now.boot - OLD);
+    return now.mono + MILLISECOND;
+}
+
+static int64_t be_current(struct fake *fake, struct moment now)
+{
+    prove_as_of(fake, now.boot);
+    return now.mono + MILLISECOND;
+}
+
+static void judge_proof(struct fake *fake, struct moment now, const struct notice *notice)
+{
+    const bool was_lost = fake->answers > 0;
+    const int64_t age = now.boot - notice->proven;
+    if (notice->kind == NOTICE_LOST) {
+        fake->answers = 1;
+        return;
+    }
+    fake->failures += was_lost ? age < YOUNGER || age >= OLD : age < OLD;
+    scene_note(fake->scene, was_lost ? "younger" : "old");
+    if (was_lost)
+        scene_end(fake->scene);
+}
+
+static void test_the_proof_of_several_shards_is_that_of_the_oldest(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_create(1);
+    struct topology_instance *shards = &scene->instances[RELAY];
+    for (size_t i = 0; i < 2; i++) { /* the relay's place is the origin's first shard */
+        shards[i].name = i == 0 ? "origin.0" : "origin.1";
+        shards[i].stage = ORIGIN;
+        shards[i].number = i;
+        shards[i].settings.kind = scene->stages[ORIGIN].kind;
+    }
+    scene->stages[ORIGIN].first_instance = RELAY;
+    scene->stages[ORIGIN].instance_count = 2;
+    scene->stages[RELAY].instance_count = 0;
+    scene->stages[CLIENT].asks = ORIGIN;
+    scene->fakes[CLIENT].script = (struct script){.create = watch, .on_notice = judge_proof};
+    scene->fakes[RELAY].script = (struct script){.on_turn = lag_behind};
+    scene->fakes[ORIGIN].script = (struct script){.on_turn = be_current};
+    assert_true(scene_run(scene));
+    assert_int_equal(scene->fakes[CLIENT].failures, 0);
+    assert_memory_equal(scene->order, "old ", 4);
+    assert_non_null(strstr(scene->order, " younger"));
+    scene_destroy(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +210,7 @@ int main(void)
         cmocka_unit_test(test_notices_and_proofs_pass_between_two_reactors),
         cmocka_unit_test(test_notices_and_proofs_pass_over_ipc),
         cmocka_unit_test(test_notices_and_proofs_pass_over_tcp),
+        cmocka_unit_test(test_the_proof_of_several_shards_is_that_of_the_oldest),
     };
     return cmocka_run_group_tests_name("link_notice", tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include "tests/support/redis_stage.h"
 #include "tests/support/unit.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +60,7 @@ static void test_what_was_read_before_is_not_known_to_be_fresh(void **state)
     redis_stage_say(stage, data, "$1\r\na\r\n:-1\r\n");
     redis_stage_expect_events(stage, "answer 0\n");
     assert_int_equal(redis_stage_metric(stage, "weir_redis_control_up"), 0);
-    assert_int_equal(redis_stage_metric(stage, "weir_redis_proof_age_milliseconds"), -1);
+    assert_true(isnan(redis_stage_seconds(stage, "weir_redis_proof_age_seconds")));
     redis_stage_greet_control(stage, ONE, TRACKING);
     redis_stage_expect_events(stage, "lost\nproven 0\n");
     assert_int_equal(redis_stage_metric(stage, "weir_redis_epochs_total"), 1);
@@ -138,7 +139,7 @@ static void test_a_pong_proves(void **state)
     redis_stage_pass(stage, 40 * MILLISECOND);
     redis_stage_say(stage, control, CHANGED "*1\r\n$1\r\na\r\n" PONG CHANGED "*1\r\n$1\r\nb\r\n");
     redis_stage_expect_events(stage, "key a\nproven 40\nkey b\n");
-    assert_int_equal(redis_stage_metric(stage, "weir_redis_proof_age_milliseconds"), 40);
+    assert_true(redis_stage_seconds(stage, "weir_redis_proof_age_seconds") == 0.04);
     redis_stage_pass(stage, SECOND / 4 - 1);
     redis_stage_pass(stage, 1);
     redis_stage_expect(stage, control, PING); /* the one, and not a second before its PONG */
@@ -214,7 +215,7 @@ static void test_a_lost_control_connection(void **state)
     redis_stage_end(control);
     redis_stage_expect_events(stage, "key a\nlost\n");
     assert_int_equal(redis_stage_metric(stage, "weir_redis_control_up"), 0);
-    assert_int_equal(redis_stage_metric(stage, "weir_redis_proof_age_milliseconds"), -1);
+    assert_true(isnan(redis_stage_seconds(stage, "weir_redis_proof_age_seconds")));
     assert_null(redis_stage_unready(stage));
     for (int attempt = 0; attempt < 3; attempt++) /* that fails raises no further epoch */
         redis_stage_end(redis_stage_accept_later(stage));

@@ -177,13 +177,13 @@ static void live(struct mortal *mortal, struct transport *transport)
     struct batch *batch;
     uint64_t peer;
     while (!mortal->is_dying && !atomic_load(&mortal->is_over)) {
-        const int64_t now = clock_now().mono;
+        const struct moment now = clock_now();
         while (transport_receive(transport, &message)) {
-            link_server_receive(mortal->server, now, message.peer, message.first_frame,
+            link_server_receive(mortal->server, now.mono, message.peer, message.first_frame,
                                 message.values, message.value_count);
             transport_release(transport);
         }
-        link_server_tick(mortal->server, now);
+        link_server_tick(mortal->server, now.mono);
         while (!mortal->is_dying &&
                (batch = link_server_flush(mortal->server, now, &peer)) != NULL) {
             if (transport_send(transport, peer, batch) != TRANSPORT_SENT)

@@ -149,6 +149,29 @@ static void set_values(struct cache_stage *stage, const struct cache_stage_optio
     stage->origin = (struct settings){&origin_kind, stage->origin_values};
 }
 
+static struct stage_setup set_up(struct cache_stage *stage,
+                                 const struct cache_stage_options *options)
+{
+    set_values(stage, options);
+    return (struct stage_setup){
+        .name = "cache",
+        .settings = &stage->settings,
+        .origin = &stage->origin,
+        .cache_count = options->is_near,
+        .asks = &stage->asks,
+        .serves = &stage->serves,
+        .clock = &stage->clock,
+        .listener = -1,
+    };
+}
+
+void cache_stage_configure(struct cache_stage *stage, const struct cache_stage_options *options)
+{
+    const struct stage_setup setup = set_up(stage, options);
+
+    cache_kind.configure(stage->stage, stage->clock.now, &setup);
+}
+
 struct cache_stage *cache_stage_create(const struct cache_stage_options *options)
 {
     struct cache_stage *stage = memory_alloc(1, sizeof *stage);
@@ -161,17 +184,7 @@ struct cache_stage *cache_stage_create(const struct cache_stage_options *options
     stage->fetches = memory_alloc(FETCHES_MOST, sizeof *stage->fetches);
     stage->clock = (struct clock){
         {CACHE_STAGE_START, 3 * CACHE_STAGE_START + 1, 5 * CACHE_STAGE_START}, CLOCK_HELD};
-    set_values(stage, options);
-    struct stage_setup setup = {
-        .name = "cache",
-        .settings = &stage->settings,
-        .origin = &stage->origin,
-        .cache_count = options->is_near,
-        .asks = &stage->asks,
-        .serves = &stage->serves,
-        .clock = &stage->clock,
-        .listener = -1,
-    };
+    const struct stage_setup setup = set_up(stage, options);
     stage->stage = cache_kind.create(&setup, &error);
     if (!stage->stage)
         trouble("no cache stage: %s", error.text);
@@ -197,6 +210,13 @@ void cache_stage_destroy(struct cache_stage **stage)
 int64_t cache_stage_pass(struct cache_stage *stage, int64_t ns)
 {
     stage->clock.now.mono += ns;
+    stage->clock.now.boot += ns;
+    stage->clock.now.wall += ns;
+    return cache_kind.on_turn(stage->stage, stage->clock.now);
+}
+
+int64_t cache_stage_suspend(struct cache_stage *stage, int64_t ns)
+{
     stage->clock.now.boot += ns;
     stage->clock.now.wall += ns;
     return cache_kind.on_turn(stage->stage, stage->clock.now);

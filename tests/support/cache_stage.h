@@ -27,8 +27,13 @@ struct cache_stage_options { /* 0: the preset, or left out where there is none *
 struct cache_stage *cache_stage_create(const struct cache_stage_options *options);
 void cache_stage_destroy(struct cache_stage **stage);
 
+/* Other settings, all of them, from now on. */
+void cache_stage_configure(struct cache_stage *stage, const struct cache_stage_options *options);
+
 /* Lets time pass and ends a turn. Returns when the stage wants to be woken (mono ns). */
 int64_t cache_stage_pass(struct cache_stage *stage, int64_t ns);
+/* The same, the machine being suspended meanwhile. */
+int64_t cache_stage_suspend(struct cache_stage *stage, int64_t ns);
 struct moment cache_stage_now(const struct cache_stage *stage);
 
 /* ---- towards the client ---- */

@@ -48,7 +48,7 @@ void cache_stage_tell(struct cache_stage *stage, enum notice_kind kind)
 
 void cache_stage_prove(struct cache_stage *stage, int64_t age)
 {
-    notify(stage, &(struct notice){.kind = NOTICE_PROVEN, .proven = stage->clock.now.mono - age});
+    notify(stage, &(struct notice){.kind = NOTICE_PROVEN, .proven = stage->clock.now.boot - age});
 }
 
 void cache_stage_reply(struct cache_stage *stage, size_t fetch, const struct answer *answer)

@@ -31,6 +31,8 @@ struct http_stage {
     struct settings settings;
     struct setting_value values[MAX_SETTINGS];
     void *stage;
+    struct turn turn;
+    size_t turns_ended;
     enum status verdict;
     struct {
         uint64_t token;
@@ -63,6 +65,14 @@ static bool is_open(const struct ask_port *port)
 {
     (void)port;
     return true;
+}
+
+static void end_turn(struct turn *turn)
+{
+    struct http_stage *stage =
+        (struct http_stage *)((char *)turn - offsetof(struct http_stage, turn));
+    stage->turns_ended++;
+    http_frontend_kind.on_turn(stage->stage, stage->clock.now);
 }
 
 static size_t find_setting(const char *name)
@@ -114,6 +124,7 @@ static struct http_stage *create_closed(struct server_limits limits, struct chai
         trouble("no stage");
     signal(SIGPIPE, SIG_IGN); /* as the host does */
     stage->port = (struct ask_port){.shards = 1, .ask = gather, .is_open = is_open};
+    stage->turn.end = end_turn;
     stage->verdict = STATUS_VALUE;
     stage->clock = (struct clock){clock_now(), CLOCK_HELD};
     log_init(&stage->log, STDERR_FILENO, LOG_ERROR, false);
@@ -126,6 +137,7 @@ static struct http_stage *create_closed(struct server_limits limits, struct chai
                                 .asks = &stage->port,
                                 .loop = &stage->loop,
                                 .clock = &stage->clock,
+                                .turn = &stage->turn,
                                 .listener = stage->listener.descriptors[0],
                                 .address = stage->listener.address,
                                 .cache_count = chain.count,
@@ -139,6 +151,21 @@ static struct http_stage *create_closed(struct server_limits limits, struct chai
         trouble("the stage was not created: %s", error.text);
     assert_non_null(http_frontend_kind.unready(stage->stage, stage->clock.now));
     return stage;
+}
+
+void http_stage_configure(struct http_stage *stage, struct server_limits limits)
+{
+    const struct stage_setup setup = {.name = "http",
+                                      .settings = &stage->settings,
+                                      .asks = &stage->port,
+                                      .loop = &stage->loop,
+                                      .clock = &stage->clock,
+                                      .listener = -1,
+                                      .address = stage->listener.address,
+                                      .log = &stage->log};
+
+    set_all(stage, &limits);
+    http_frontend_kind.configure(stage->stage, stage->clock.now, &setup);
 }
 
 static struct http_stage *create(struct server_limits limits, struct chain chain,
@@ -213,6 +240,11 @@ void http_stage_turn(struct http_stage *stage)
     poll(&loop, 1, 1);
     uv_run(&stage->loop, UV_RUN_NOWAIT);
     http_frontend_kind.on_turn(stage->stage, stage->clock.now);
+}
+
+size_t http_stage_turns_ended(const struct http_stage *stage)
+{
+    return stage->turns_ended;
 }
 
 void http_stage_pass(struct http_stage *stage, int64_t nanoseconds)

@@ -53,22 +53,47 @@ int net_listen(int *port)
     return descriptor;
 }
 
-/* Linux lets a program listen where another only holds the port, if both ask for SO_REUSEADDR; and
- * it gives such a port to nobody who takes any. */
-int net_free_port(void)
+/* Binds `port`, or any for 0, and keeps it so: Linux lets a program listen where another only holds
+ * the port, if both ask for SO_REUSEADDR; and it gives such a port to nobody who takes any. Returns
+ * its number, 0 where it is taken. */
+static int hold_port(int port)
 {
-    struct sockaddr_in address = loopback(0);
+    struct sockaddr_in address = loopback(port);
     socklen_t length = sizeof address;
     int on = 1, descriptor = prepare(socket(AF_INET, SOCK_STREAM, 0));
 
-    if (descriptor < 0 || setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
-        bind(descriptor, (struct sockaddr *)&address, length) < 0 ||
-        getsockname(descriptor, (struct sockaddr *)&address, &length) < 0)
-        trouble("no free port on 127.0.0.1: %s", strerror(errno));
+    if (descriptor < 0 || setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
+        trouble("no socket: %s", strerror(errno));
+    if (bind(descriptor, (struct sockaddr *)&address, length) < 0 ||
+        getsockname(descriptor, (struct sockaddr *)&address, &length) < 0) {
+        close(descriptor);
+        return 0;
+    }
 #ifndef __linux__
     close(descriptor);
 #endif
     return ntohs(address.sin_port);
+}
+
+int net_free_port(void)
+{
+    int port = hold_port(0);
+
+    if (port == 0)
+        trouble("no free port on 127.0.0.1: %s", strerror(errno));
+    return port;
+}
+
+int net_free_ports(int count)
+{
+    int first, held;
+
+    do {
+        first = net_free_port();
+        for (held = 1; held < count && hold_port(first + held) == first + held; held++)
+            ;
+    } while (held < count);
+    return first;
 }
 
 static int connect_to(const void *address, socklen_t length, int family)

@@ -15,6 +15,9 @@ int net_listen(int *port);
  * until this program ends, also while nobody listens there; elsewhere it was free a moment ago. */
 int net_free_port(void);
 
+/* The first of `count` such ports in a row. */
+int net_free_ports(int count);
+
 /* Connects to 127.0.0.1:`port`, with Nagle's algorithm off. Returns -1 with errno set. */
 int net_connect(int port);
 

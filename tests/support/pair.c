@@ -163,7 +163,7 @@ void pair_wait_away(const struct pair *p, const struct weir_process *edge, int l
     struct timespec pause = {.tv_nsec = 2000000};
     int64_t deadline = deadline_in(PATIENCE);
 
-    while (pair_metric(p, edge, "weir_links_away") != links) {
+    while (pair_metric(p, edge, "weir_link_away") != links) {
         if (deadline_left(deadline) == 0)
             pair_fail(p, "there are not %d links away", links);
         nanosleep(&pause, NULL);

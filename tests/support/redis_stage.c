@@ -35,7 +35,7 @@ static void note(struct serve_port *port, const struct notice *notice)
         break;
     case NOTICE_PROVEN:
         blob_append_format(&stage->events, "proven %d\n",
-                           (int)((stage->clock.now.mono - notice->proven) / MILLISECOND));
+                           (int)((stage->clock.now.boot - notice->proven) / MILLISECOND));
         break;
     }
 }
@@ -78,19 +78,12 @@ static void on_tick(uv_timer_t *timer)
     (void)timer;
 }
 
-static bool create_stage(struct redis_stage *stage, const struct redis_stage_options *options,
-                         struct error *error)
+static struct stage_setup set_up(struct redis_stage *stage,
+                                 const struct redis_stage_options *options)
 {
-    struct stage_setup setup = {.name = "redis",
-                                .settings = &stage->settings,
-                                .serves = &stage->port,
-                                .loop = &stage->loop,
-                                .clock = &stage->clock,
-                                .listener = -1,
-                                .log = &stage->log};
-    char url[256];
+    char *url = stage->url;
 
-    snprintf(url, sizeof(url), "redis+unix://%s%s%s", options->user ? options->user : "",
+    snprintf(url, sizeof(stage->url), "redis+unix://%s%s%s", options->user ? options->user : "",
              stage->address.sun_path, options->query ? options->query : "");
     stage->settings = (struct settings){&redis_fetcher_kind.spec, stage->values};
     set(stage, "url", options->url ? options->url : url, 0);
@@ -103,8 +96,29 @@ static bool create_stage(struct redis_stage *stage, const struct redis_stage_opt
     set(stage, "max_staleness", NULL, options->max_staleness ? options->max_staleness : SECOND);
     stage->is_real = options->is_real;
     set(stage, "max_bytes", NULL, options->max_bytes ? options->max_bytes : INT64_MAX);
+    return (struct stage_setup){.name = "redis",
+                                .settings = &stage->settings,
+                                .serves = &stage->port,
+                                .loop = &stage->loop,
+                                .clock = &stage->clock,
+                                .listener = -1,
+                                .log = &stage->log};
+}
+
+static bool create_stage(struct redis_stage *stage, const struct redis_stage_options *options,
+                         struct error *error)
+{
+    const struct stage_setup setup = set_up(stage, options);
+
     stage->stage = redis_fetcher_kind.create(&setup, error);
     return stage->stage != NULL;
+}
+
+void redis_stage_configure(struct redis_stage *stage, const struct redis_stage_options *options)
+{
+    const struct stage_setup setup = set_up(stage, options);
+
+    redis_fetcher_kind.configure(stage->stage, clock_read(&stage->clock), &setup);
 }
 
 static struct redis_stage *prepare(void)
@@ -297,19 +311,24 @@ bool redis_stage_is_drained(struct redis_stage *stage)
     return redis_fetcher_kind.is_drained(stage->stage);
 }
 
-int64_t redis_stage_metric(struct redis_stage *stage, const char *name)
+double redis_stage_seconds(struct redis_stage *stage, const char *name)
 {
     struct metrics metrics = {.stage = "redis"};
-    int64_t value = -1;
+    double value = -1;
     char *line;
 
     redis_fetcher_kind.measure(stage->stage, stage->clock.now, &metrics);
     buffer_append(&metrics.text, "", 1);
     line = strstr(metrics.text.data, name);
     if (line && (line = strstr(line, "\"\t")) != NULL) /* the end of the labels */
-        value = atoll(line + 2);
+        value = strtod(line + 2, NULL);
     buffer_fini(&metrics.text);
     return value;
+}
+
+int64_t redis_stage_metric(struct redis_stage *stage, const char *name)
+{
+    return (int64_t)redis_stage_seconds(stage, name);
 }
 
 const char *redis_stage_log(struct redis_stage *stage)

@@ -34,6 +34,9 @@ struct redis_stage_options {
 
 struct redis_stage *redis_stage_create(const struct redis_stage_options *options);
 
+/* Other settings, all of them, from now on. */
+void redis_stage_configure(struct redis_stage *stage, const struct redis_stage_options *options);
+
 /* Why no stage can be created with these options. */
 struct error redis_stage_refusal(const struct redis_stage_options *options);
 
@@ -75,6 +78,7 @@ bool redis_stage_is_settled(struct redis_stage *stage);
 const char *redis_stage_unready(struct redis_stage *stage);
 bool redis_stage_is_drained(struct redis_stage *stage);
 int64_t redis_stage_metric(struct redis_stage *stage, const char *name);
+double redis_stage_seconds(struct redis_stage *stage, const char *name);
 
 /* What the stage has logged, at any level. */
 const char *redis_stage_log(struct redis_stage *stage);

@@ -27,6 +27,7 @@ struct redis_stage {
     int listener;                     /* -1: none */
     int connections[MAX_CONNECTIONS]; /* accepted; open until the end */
     size_t connection_count;
+    char url[256];
     struct settings settings;
     struct setting_value values[MAX_SETTINGS];
     void *stage;

@@ -182,6 +182,22 @@ static void place(struct scene *scene, size_t reactor, size_t stage)
     placement->instances[placement->count++] = stage;
 }
 
+/* Its links may open later than those of whoever wants it to. */
+static int64_t inspect_when_open(struct fake *fake, struct moment now)
+{
+    struct ask_port *port = fake->setup.control;
+    const char *key = fake->scene->inspected;
+    if (key == NULL)
+        return NEVER;
+    if (!port->is_open(port))
+        return now.mono + MILLISECOND;
+    fake->scene->inspected = NULL;
+    for (size_t i = 0; i < port->shards; i++)
+        CHECK(port->ask(port, i, i, &(struct ask){.key = bytes_of_text(key), .deadline = NEVER}) ==
+              STATUS_VALUE);
+    return NEVER;
+}
+
 struct scene *scene_create(size_t reactors)
 {
     static const char *const addresses[STAGES] = {
@@ -208,13 +224,19 @@ struct scene *scene_create(size_t reactors)
                                         .stage_count = STAGES,
                                         .instances = scene->instances,
                                         .instance_count = STAGES,
+                                        .processes = scene->processes,
+                                        .process_count = 2,
                                         .reactors = scene->placement,
                                         .reactor_count = reactors};
     scene->fakes[RELAY].script =
         (struct script){.on_ask = relay_ask, .on_answer = relay_answer, .on_notice = relay_notice};
     scene->fakes[ORIGIN].script = (struct script){.on_ask = scene_answer_with_key};
-    scene->fakes[INSPECTOR].script = (struct script){.on_answer = gather_text};
+    scene->fakes[INSPECTOR].script =
+        (struct script){.on_answer = gather_text, .on_turn = inspect_when_open};
     log_init(&scene->log, 2, LOG_ERROR, false);
+    scene->inboxes = reactor_inboxes_create();
+    for (size_t i = 0; i < SCENE_REACTORS; i++)
+        CHECK(reactor_bell_open(&scene->bells[i], &scene->error));
     scene->context = zmq_ctx_new();
     CHECK(zmq_ctx_set(scene->context, ZMQ_IO_THREADS, 2) ==
           0); /* as the host does for such links */
@@ -239,6 +261,9 @@ void scene_destroy(struct scene **scene)
     value_release(&(*scene)->value);
     buffer_fini(&(*scene)->text);
     zmq_ctx_term((*scene)->context);
+    for (size_t i = 0; i < SCENE_REACTORS; i++)
+        reactor_bell_close(&(*scene)->bells[i]);
+    reactor_inboxes_destroy(&(*scene)->inboxes);
     free(*scene);
     *scene = NULL;
 }
@@ -260,6 +285,8 @@ static bool create_reactors(struct scene *scene)
                                             .number = i,
                                             .kind_of = kind_of,
                                             .context = scene->context,
+                                            .inboxes = scene->inboxes,
+                                            .bell = &scene->bells[i],
                                             .log = &scene->log,
                                             .on_opened = on_opened,
                                             .on_drained = on_drained,
@@ -302,10 +329,7 @@ void scene_end(struct scene *scene)
 
 void scene_inspect_and_end(struct scene *scene, const char *key)
 {
-    struct ask_port *port = scene->fakes[INSPECTOR].setup.control;
-    for (size_t i = 0; i < port->shards; i++)
-        CHECK(port->ask(port, i, i, &(struct ask){.key = bytes_of_text(key), .deadline = NEVER}) ==
-              STATUS_VALUE);
+    scene->inspected = key;
 }
 
 void scene_note(struct scene *scene, const char *what)

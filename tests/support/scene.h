@@ -43,18 +43,22 @@ struct fake {
 struct scene {
     struct fake fakes[STAGES];
     struct value *value;   /* a scene's own, for the origin to answer with */
+    const char *inspected; /* what the inspector is to ask for; NULL: nothing */
     struct buffer text;    /* what the inspector was answered */
     char order[256];       /* names of what happened, in order, where a script notes it */
     size_t drained;        /* calls of on_drained, of all reactors */
     atomic_bool has_ended; /* scripts rest */
     struct log log;
     struct topology topology;
+    struct topology_process processes[2]; /* the one to run, and another */
     struct topology_stage stages[STAGES];
     struct topology_instance instances[STAGES];
     struct setting_value values[STAGES];
     struct topology_reactor placement[SCENE_REACTORS];
     size_t placed[SCENE_REACTORS][STAGES];
     struct reactor *reactors[SCENE_REACTORS];
+    struct reactor_bell bells[SCENE_REACTORS];
+    struct reactor_inboxes *inboxes;
     void *context; /* ZeroMQ's */
     struct error error;
 };
@@ -76,7 +80,8 @@ bool scene_run(struct scene *scene);
 /* Ends the run, from any hook; turns that come yet are no script's any more. */
 void scene_end(struct scene *scene);
 
-/* Asks all reactors' control for `key`, and ends the run when all have answered. */
+/* In a hook of the first reactor: has all reactors' control be asked for `key`, and ends the run
+ * when all have answered. */
 void scene_inspect_and_end(struct scene *scene, const char *key);
 
 /* What an origin does unless its script says otherwise. */

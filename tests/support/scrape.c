@@ -31,22 +31,39 @@ static double sample_value(const char *line, const char *name, const char *label
     return strtod(value, NULL);
 }
 
-double scrape_sum(int admin_port, const char *name, const char *label)
+void scrape_read(int admin_port, struct blob *metrics)
 {
     struct http_client *client = http_client_open(admin_port);
     struct http_response response;
-    double sum = 0;
 
     if (!http_client_request(client, HTTP_GET, "/metrics") ||
         http_client_read(client, HTTP_GET, deadline_in(PATIENCE), &response) != HTTP_RESPONSE ||
         response.status != 200)
         trouble("no /metrics on the admin port %d", admin_port);
-    for (const char *line = blob_text(&response.body); *line; line += strcspn(line, "\n")) {
+    blob_append(metrics, blob_text(&response.body), response.body.length);
+    http_response_fini(&response);
+    http_client_close(&client);
+}
+
+double scrape_sum_in(const char *metrics, const char *name, const char *label)
+{
+    double sum = 0;
+
+    for (const char *line = metrics; *line; line += strcspn(line, "\n")) {
         line += strspn(line, "\n");
         sum += sample_value(line, name, label);
     }
-    http_response_fini(&response);
-    http_client_close(&client);
+    return sum;
+}
+
+double scrape_sum(int admin_port, const char *name, const char *label)
+{
+    struct blob metrics = {0};
+    double sum;
+
+    scrape_read(admin_port, &metrics);
+    sum = scrape_sum_in(blob_text(&metrics), name, label);
+    blob_fini(&metrics);
     return sum;
 }
 

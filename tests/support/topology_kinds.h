@@ -34,14 +34,18 @@ static const char *conceal_url(const char *text, char *out, size_t size)
 
 static const struct setting_spec front_settings[] = {
     {.name = "max_clients", .type = SETTING_COUNT, .preset = "10000", .is_divided = true},
-    {.name = "timeout", .type = SETTING_DURATION, .preset = "1s"},
+    {.name = "timeout", .type = SETTING_DURATION, .preset = "1s", .is_live = true},
     {.name = NULL},
 };
 
 static const struct setting_spec cache_settings[] = {
-    {.name = "capacity", .type = SETTING_COUNT, .preset = "100000", .is_divided = true},
+    {.name = "capacity",
+     .type = SETTING_COUNT,
+     .preset = "100000",
+     .is_divided = true,
+     .is_live = true},
     {.name = "max_bytes", .type = SETTING_SIZE, .preset = "1GiB", .is_divided = true},
-    {.name = "expiry", .type = SETTING_DURATION, .preset = "60s"},
+    {.name = "expiry", .type = SETTING_DURATION, .preset = "60s", .is_live = true},
     {.name = NULL},
 };
 
@@ -62,7 +66,7 @@ static const struct setting_spec fetcher_settings[] = {
     {.name = "password", .type = SETTING_SECRET},
     {.name = "connections", .type = SETTING_COUNT, .preset = "2", .check = check_connections},
     {.name = "watch", .type = SETTING_FLAG, .preset = "false"},
-    {.name = "names", .type = SETTING_LIST},
+    {.name = "names", .type = SETTING_LIST, .is_live = true},
     {.name = "news.mode", .type = SETTING_TEXT, .is_required = true},
     {.name = "news.topics", .type = SETTING_LIST, .check = check_few},
     {.name = NULL},
@@ -74,8 +78,19 @@ static const struct kind_spec front_kind = {
     .name = "http-frontend", .settings = front_settings, .asks = true, .listens = true};
 static const struct kind_spec other_front_kind = {
     .name = "resp-frontend", .settings = front_settings, .asks = true, .listens = true};
-static const struct kind_spec cache_kind = {
-    .name = "cache", .settings = cache_settings, .serves = true, .asks = true};
+
+/* What no declaration of a single setting can tell. */
+static bool check_cache(const struct settings *settings, const char **blamed, struct error *error)
+{
+    *blamed = "max_bytes";
+    return settings_number(settings, "max_bytes") >= 1024 || error_set(error, "is too small");
+}
+
+static const struct kind_spec cache_kind = {.name = "cache",
+                                            .settings = cache_settings,
+                                            .serves = true,
+                                            .asks = true,
+                                            .check = check_cache};
 static const struct kind_spec fetcher_kind = {
     .name = "redis-fetcher", .settings = fetcher_settings, .serves = true};
 static const struct kind_spec admin_kind = {

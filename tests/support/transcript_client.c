@@ -8,17 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct transcript_client { /* one of the two is NULL */
-    struct http_client *http;
+struct transcript_client {
+    struct http_client *http; /* one of the two is NULL */
     struct resp_client *resp;
+    struct tally *tally;
 };
 
-struct transcript_client *transcript_client_open(bool is_resp, int port)
+struct transcript_client *transcript_client_open(bool is_resp, int port, struct tally *tally)
 {
     struct transcript_client *client = calloc(1, sizeof *client);
 
     if (!client)
         trouble("no memory for a client");
+    client->tally = tally;
     if (is_resp)
         client->resp = resp_client_open(port);
     else
@@ -164,7 +166,8 @@ static bool compare_response(const struct http_response *response,
     return compare_body(response, step, mismatch);
 }
 
-static bool expect_response(struct http_client *client, const struct transcript_step *step,
+static bool expect_response(const struct transcript_client *client,
+                            const struct transcript_step *step,
                             struct transcript_mismatch *mismatch)
 {
     static const char *const outcomes[] = {"", "weir closed the connection instead of answering",
@@ -172,11 +175,14 @@ static bool expect_response(struct http_client *client, const struct transcript_
                                            "a malformed response, which began"};
     struct http_response response;
     enum http_outcome outcome =
-        http_client_read(client, step->method, deadline_in(PATIENCE), &response);
-    bool good = outcome == HTTP_RESPONSE
-                    ? compare_response(&response, step, mismatch)
-                    : differ(mismatch, outcomes[outcome], &step->words[0], &response.head);
+        http_client_read(client->http, step->method, deadline_in(PATIENCE), &response);
+    bool good;
 
+    if (outcome == HTTP_RESPONSE)
+        tally_response(client->tally, response.status);
+    good = outcome == HTTP_RESPONSE
+               ? compare_response(&response, step, mismatch)
+               : differ(mismatch, outcomes[outcome], &step->words[0], &response.head);
     http_response_fini(&response);
     return good;
 }
@@ -202,14 +208,16 @@ static bool compare_reply(const struct blob *reply, const struct transcript_step
     return true;
 }
 
-static bool expect_reply(struct resp_client *client, const struct transcript_step *step,
+static bool expect_reply(const struct transcript_client *client, const struct transcript_step *step,
                          struct transcript_mismatch *mismatch)
 {
     struct blob reply = {0};
-    bool good = resp_client_take(client, &reply)
-                    ? compare_reply(&reply, step, mismatch)
-                    : differ(mismatch, "no whole reply", &step->data, &reply);
+    bool good = resp_client_take(client->resp, &reply);
 
+    if (good)
+        tally_reply(client->tally, &reply);
+    good = good ? compare_reply(&reply, step, mismatch)
+                : differ(mismatch, "no whole reply", &step->data, &reply);
     blob_fini(&reply);
     return good;
 }
@@ -217,6 +225,6 @@ static bool expect_reply(struct resp_client *client, const struct transcript_ste
 bool transcript_client_expect(struct transcript_client *client, const struct transcript_step *step,
                               struct transcript_mismatch *mismatch)
 {
-    return client->resp ? expect_reply(client->resp, step, mismatch)
-                        : expect_response(client->http, step, mismatch);
+    return client->resp ? expect_reply(client, step, mismatch)
+                        : expect_response(client, step, mismatch);
 }

@@ -3,6 +3,7 @@
 #ifndef TESTS_SUPPORT_TRANSCRIPT_CLIENT_H
 #define TESTS_SUPPORT_TRANSCRIPT_CLIENT_H
 
+#include "tally.h"
 #include "transcript.h"
 
 struct transcript_client;
@@ -14,8 +15,9 @@ struct transcript_mismatch {
     struct blob expected, received;
 };
 
-/* Connects to 127.0.0.1:`port`; trouble when nobody listens there. */
-struct transcript_client *transcript_client_open(bool is_resp, int port);
+/* Connects to 127.0.0.1:`port`; trouble when nobody listens there. What it reads adds to `tally`.
+ */
+struct transcript_client *transcript_client_open(bool is_resp, int port, struct tally *tally);
 void transcript_client_close(struct transcript_client **client);
 
 /* Whatever becomes of it: what weir refuses to take it may have answered already. */

@@ -32,6 +32,7 @@ struct play {
     size_t cut;                       /* where PACE_CUT cuts */
     struct transcript_client *client; /* NULL while not connected */
     bool glued;                       /* this connection's requests have been sent already */
+    struct tally tally;               /* of all that was received */
     double *baselines;                /* by step: the metric when the transcript began */
 };
 
@@ -162,8 +163,9 @@ static void reconnect(struct play *play)
     bool is_resp = play->transcript->is_resp;
 
     transcript_client_close(&play->client);
-    play->client = transcript_client_open(is_resp, is_resp ? weir_fleet_resp_port(play->fleet)
-                                                           : weir_fleet_http_port(play->fleet));
+    play->client = transcript_client_open(
+        is_resp, is_resp ? weir_fleet_resp_port(play->fleet) : weir_fleet_http_port(play->fleet),
+        &play->tally);
     play->glued = false;
 }
 
@@ -228,6 +230,22 @@ static bool play_paces(struct play *play)
     return play_at(play, PACE_SINGLE, 0) && play_at(play, PACE_GLUED, 0);
 }
 
+/* After whatever was played, weir has counted what the client saw. */
+static bool check_tally(struct play *play)
+{
+    struct blob metrics = {0}, differences = {0};
+    bool good;
+
+    weir_fleet_append_metrics(play->fleet, &metrics);
+    good = tally_check(&play->tally, blob_text(&metrics), &differences);
+    if (!good)
+        blob_append_format(play->report, "%s: at the end, %s", play->transcript->path,
+                           blob_text(&differences));
+    blob_fini(&differences);
+    blob_fini(&metrics);
+    return good;
+}
+
 bool transcript_play(const struct transcript *transcript, struct weir_fleet *fleet,
                      struct redis_server *redis, struct blob *report)
 {
@@ -240,7 +258,7 @@ bool transcript_play(const struct transcript *transcript, struct weir_fleet *fle
     for (size_t i = 0; i < transcript->step_count; i++)
         if (transcript->steps[i].kind == TRANSCRIPT_METRIC)
             play.baselines[i] = scrape(&play, &transcript->steps[i]);
-    good = play_paces(&play);
+    good = play_paces(&play) && check_tally(&play);
     free(play.baselines);
     return good;
 }

@@ -180,7 +180,7 @@ bool weir_fleet_wait_ready(const struct weir_fleet *fleet, int64_t deadline)
     for (size_t i = 0; i < fleet->count; i++)
         if (!weir_process_wait_ready(fleet->processes[i], deadline))
             return false;
-    return weir_fleet_wait_sum(fleet, "weir_links_away", NULL, 0, deadline, &away);
+    return weir_fleet_wait_sum(fleet, "weir_link_away", NULL, 0, deadline, &away);
 }
 
 struct weir_process *weir_fleet_process(const struct weir_fleet *fleet, const char *name)
@@ -239,6 +239,12 @@ bool weir_fleet_wait_sum(const struct weir_fleet *fleet, const char *name, const
         nanosleep(&pause, NULL);
     }
     return true;
+}
+
+void weir_fleet_append_metrics(const struct weir_fleet *fleet, struct blob *text)
+{
+    for (size_t i = 0; i < fleet->count; i++)
+        scrape_read(weir_process_admin_port(fleet->processes[i]), text);
 }
 
 void weir_fleet_append_logs(const struct weir_fleet *fleet, struct blob *text)

@@ -41,6 +41,9 @@ double weir_fleet_sum(const struct weir_fleet *fleet, const char *name, const ch
 bool weir_fleet_wait_sum(const struct weir_fleet *fleet, const char *name, const char *label,
                          double wanted, int64_t deadline, double *seen);
 
+/* Appends the expositions of all of them, one behind the other. */
+void weir_fleet_append_metrics(const struct weir_fleet *fleet, struct blob *text);
+
 /* Appends what all of them have logged. */
 void weir_fleet_append_logs(const struct weir_fleet *fleet, struct blob *text);
 

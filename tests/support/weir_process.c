@@ -35,13 +35,11 @@ const char *weir_process_binary(void)
 /* Instrumented and on a busy machine, no request of a test that is not about time is ever late. */
 static const char patient_http[] = "timeout: 60s", patient_redis[] = "timeout: 60s";
 
-static char *write_topology(const char *directory, const struct weir_settings *settings)
+static void append_topology(struct blob *text, const struct weir_settings *settings)
 {
     const char *placement = getenv("WEIR_PLACEMENT");
-    struct blob text = {0};
-    char *path;
 
-    blob_append_format(&text,
+    blob_append_format(text,
                        "stages:\n"
                        "  http: {kind: http-frontend, listen: 127.0.0.1:0, asks: cache, %s}\n"
                        "  cache: {kind: cache, serves: inproc://cache, asks: redis, %s}\n"
@@ -51,21 +49,52 @@ static char *write_topology(const char *directory, const struct weir_settings *s
                        settings->cache ? settings->cache : "",
                        settings->redis ? settings->redis : patient_redis);
     if (settings->resp)
-        blob_append_format(&text,
+        blob_append_format(text,
                            "  resp: {kind: resp-frontend, listen: 127.0.0.1:0, asks: cache, %s}\n",
                            settings->resp[0] ? settings->resp : patient_http);
     if (settings->drain_timeout)
-        blob_append_format(&text, "drain_timeout: %s\n", settings->drain_timeout);
-    blob_append_text(&text, "reactors:\n");
+        blob_append_format(text, "drain_timeout: %s\n", settings->drain_timeout);
+    if (settings->log_level)
+        blob_append_format(text, "log_level: %s\n", settings->log_level);
+    blob_append_text(text, "reactors:\n");
     if (placement && strcmp(placement, "thread-per-stage") == 0)
-        blob_append_format(&text, "  - [http]\n  - [cache]\n  - [redis]\n  - [admin]\n%s",
+        blob_append_format(text, "  - [http]\n  - [cache]\n  - [redis]\n  - [admin]\n%s",
                            settings->resp ? "  - [resp]\n" : "");
     else
-        blob_append_format(&text, "  - [http, cache, redis, admin%s]\n",
+        blob_append_format(text, "  - [http, cache, redis, admin%s]\n",
                            settings->resp ? ", resp" : "");
-    path = temp_dir_write(directory, "topology.yml", text.data);
+}
+
+static char *write_topology(const char *directory, const struct weir_settings *settings)
+{
+    struct blob text = {0};
+
+    append_topology(&text, settings);
+    char *path = temp_dir_write(directory, "topology.yml", blob_text(&text));
     blob_fini(&text);
     return path;
+}
+
+/* In one step, for weir may be reading it. */
+void weir_process_rewrite_text(const struct weir_process *weir, const char *text)
+{
+    char *fresh = temp_dir_write(weir->directory, "topology.new", text);
+    struct blob path = {0};
+
+    blob_append_format(&path, "%s/topology.yml", weir->directory);
+    if (rename(fresh, blob_text(&path)) != 0)
+        trouble("cannot rename %s", fresh);
+    blob_fini(&path);
+    free(fresh);
+}
+
+void weir_process_rewrite(const struct weir_process *weir, const struct weir_settings *settings)
+{
+    struct blob text = {0};
+
+    append_topology(&text, settings);
+    weir_process_rewrite_text(weir, blob_text(&text));
+    blob_fini(&text);
 }
 
 /* A log line of either format, in which a stage says that it listens: what stands between its name

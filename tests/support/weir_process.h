@@ -24,6 +24,7 @@ struct weir_settings {
     const char *resp;               /* NULL: no such stage; "": as for http */
     bool has_resp;                  /* there is one for another reason */
     const char *drain_timeout;      /* NULL: the default */
+    const char *log_level;          /* NULL: likewise */
     const char *redis;              /* NULL: likewise */
     const char *descriptors;        /* how many it may have open; NULL: as many as we */
     const char *const *flags;       /* ends with NULL; NULL for none */
@@ -35,6 +36,11 @@ const char *weir_process_binary(void);
 /* Starts weir for the Redis at `url`, unless the settings name another, and returns once it
  * listens (where `process` is set: once its admin does); trouble when it does not. */
 struct weir_process *weir_process_start(const char *url, const struct weir_settings *settings);
+
+/* Writes the topology that it was started with anew, with other settings or as another text. It is
+ * not told. */
+void weir_process_rewrite(const struct weir_process *weir, const struct weir_settings *settings);
+void weir_process_rewrite_text(const struct weir_process *weir, const char *text);
 
 /* Runs weir with `flags` (which end with NULL) until it ends by itself; appends all that it says to
  * `output` and returns its exit code. Trouble when it does not end. */

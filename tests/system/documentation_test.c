@@ -1,6 +1,6 @@
 /* R12: what can be set stands in docs/topology.md, with its default, each option in docs/weir.md,
  * and what the commands of the documents name is there. */
-#include "../support/blob.h"
+#include "../support/document.h"
 #include "../support/trouble.h"
 #include "../support/unit.h"
 #include "../support/weir_process.h"
@@ -9,18 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void read_document(const char *path, struct blob *text)
-{
-    char part[4096];
-    FILE *file = fopen(path, "r");
-
-    if (!file)
-        trouble("cannot read %s: tests run in the project's folder", path);
-    for (size_t got; (got = fread(part, 1, sizeof part, file)) > 0;)
-        blob_append(text, part, got);
-    fclose(file);
-}
 
 /* Cuts out what is between the line `heading` and the next heading. */
 static void cut_section(const struct blob *document, const char *heading, struct blob *section)
@@ -68,6 +56,9 @@ static void expect_setting(const struct blob *document, const struct kind_spec *
             fail_msg("the default of %s of %s is %s, and not as in: %s", setting->name, kind->name,
                      setting->preset, blob_text(&row));
     }
+    if ((strstr(blob_text(&row), "| live |") != NULL) != setting->is_live)
+        fail_msg("whether %s of %s is live, the code knows better than: %s", setting->name,
+                 kind->name, blob_text(&row));
     blob_fini(&row);
 }
 
@@ -76,7 +67,7 @@ static void test_R12_documentation_has_every_setting(void **state)
     struct blob document = {0};
 
     (void)state;
-    read_document("docs/topology.md", &document);
+    document_read("docs/topology.md", &document);
     for (size_t i = 0; i < REGISTRY_COUNT; i++) {
         const struct kind_spec *kind = &registry_kind(i)->spec;
         for (const struct setting_spec *setting = kind->settings; setting && setting->name;
@@ -93,7 +84,7 @@ static void test_R12_documentation_has_every_option(void **state)
     size_t options = 0;
 
     (void)state;
-    read_document("docs/weir.md", &document);
+    document_read("docs/weir.md", &document);
     assert_int_equal(weir_process_run(flags, NULL, &help), 0);
     for (const char *line = strstr(blob_text(&help), "\n  --"); line;
          line = strstr(line + 1, "\n  --"), options++) {
@@ -116,8 +107,8 @@ static void test_R12_documentation_names_goals_that_exist(void **state)
     size_t goals = 0;
 
     (void)state;
-    read_document("README.md", &readme);
-    read_document("Makefile", &makefile);
+    document_read("README.md", &readme);
+    document_read("Makefile", &makefile);
     for (const char *make = strstr(blob_text(&readme), "`make "); make;
          make = strstr(make + 1, "`make "), goals++) {
         char goal[64];

@@ -25,6 +25,22 @@ static void wait_closed(const struct pipeline *p)
     }
 }
 
+/* What answers to operators goes on, and says why weir is not ready. */
+static void expect_draining(const struct pipeline *p)
+{
+    struct http_client *client = http_client_open(weir_process_admin_port(p->weir));
+    struct http_response response;
+
+    assert_true(http_client_request(client, HTTP_GET, "/readyz"));
+    assert_int_equal(http_client_read(client, HTTP_GET, deadline_in(PATIENCE), &response),
+                     HTTP_RESPONSE);
+    assert_int_equal(response.status, 503);
+    if (!strstr(blob_text(&response.body), "the process is to end"))
+        pipeline_fail(p, "/readyz says %s", blob_text(&response.body));
+    http_response_fini(&response);
+    http_client_close(&client);
+}
+
 static void drain_on(struct pipeline *p, int signal)
 {
     struct http_client *client, *idle;
@@ -37,6 +53,7 @@ static void drain_on(struct pipeline *p, int signal)
     pipeline_wait_gets(p, 1);
     weir_process_signal(p->weir, signal);
     wait_closed(p);
+    expect_draining(p);
     redis_proxy_hold(p->proxy, false);
     pipeline_expect_response(p, client, 200, "value");
     assert_true(http_client_wait_close(client, deadline_in(PATIENCE)));

@@ -110,7 +110,7 @@ static void test_a_key_that_is_taken_off_the_list_gets_nothing_any_more(void **s
     assert_int_equal(worst_status(&stand, "edge-a"), 200);
     assert_int_equal(worst_status(&stand, "edge-b"), 200);
     set_list(&stand, false);
-    assert_true(weir_fleet_wait_sum(stand.fleet, "weir_links_away", "stage=\"http-b\"", 2,
+    assert_true(weir_fleet_wait_sum(stand.fleet, "weir_link_away", "stage=\"http-b\"", 2,
                                     deadline_in(PATIENCE), &seen));
     assert_int_equal(worst_status(&stand, "edge-b"), 503);
     assert_int_equal(worst_status(&stand, "edge-a"), 200);

@@ -49,6 +49,21 @@ static void test_a_clock_is_read_once_until_it_is_old(void **state)
     assert_int_equal(clock_read(&clock).mono, first.mono);
 }
 
+/* What has passed in suspension shows on the boot clock only: the reading must not be kept. */
+static void test_a_clock_catches_up_with_what_has_passed(void **state)
+{
+    (void)state;
+    const struct moment now = clock_now();
+    struct clock woken = {.now = now, .state = CLOCK_CURRENT};
+    woken.now.boot -= SECOND;
+    clock_catch_up(&woken);
+    assert_int_equal(woken.state, CLOCK_OLD);
+    struct clock held = {.now = woken.now, .state = CLOCK_HELD};
+    clock_catch_up(&held);
+    assert_int_equal(held.state, CLOCK_HELD);
+    assert_true(held.now.boot == woken.now.boot);
+}
+
 static void test_an_error_is_cut_and_never_runs_over(void **state)
 {
     (void)state;
@@ -129,6 +144,7 @@ int main(void)
         cmocka_unit_test(test_a_buffer_grows_and_keeps_its_bytes),
         cmocka_unit_test(test_the_remaining_time_is_rounded_up_and_never_negative),
         cmocka_unit_test(test_a_clock_is_read_once_until_it_is_old),
+        cmocka_unit_test(test_a_clock_catches_up_with_what_has_passed),
         cmocka_unit_test(test_an_error_is_cut_and_never_runs_over),
         cmocka_unit_test(test_a_value_lives_until_its_last_reference),
         cmocka_unit_test(test_an_account_counts_until_the_last_reference_and_outlives_its_owner),

@@ -1,6 +1,7 @@
 /* What an asker makes of what is announced, and how it asks for proofs; the test is the server. */
 #include "common/link_asker.h"
 
+#include "tests/support/moment.h"
 #include "tests/support/unit.h"
 
 #include <stdio.h>
@@ -94,7 +95,7 @@ static void flush(struct fixture *f)
 static int64_t turn(struct fixture *f, int64_t later)
 {
     f->now += later;
-    const int64_t next = link_asker_tick(f->asker, f->now);
+    const int64_t next = link_asker_tick(f->asker, moment_at(f->now));
     flush(f);
     return next;
 }
@@ -177,9 +178,9 @@ static void test_end_of_a_session_is_a_loss_after_its_asks_were_answered(void **
     ask(&f, 7);
     link_asker_lose(f.asker, f.now);
     assert_string_equal(f.text, "");
-    link_asker_tick(f.asker, f.now);
+    link_asker_tick(f.asker, moment_at(f.now));
     assert_string_equal(f.text, "7:5 lost ended");
-    link_asker_tick(f.asker, f.now);
+    link_asker_tick(f.asker, moment_at(f.now));
     assert_string_equal(f.text, "7:5 lost ended");
     link_asker_destroy(&f.asker);
 }
@@ -263,7 +264,7 @@ static void test_age_of_the_proof_is_counted_back_from_the_question(void **state
     f.now += 3 * SECOND; /* however long it was on its way */
     tell_proven(&f, f.question, 25);
     assert_string_equal(f.text, "proven");
-    assert_int_equal(f.proven, asked_at - 25 * MILLISECOND);
+    assert_int_equal(f.proven, moment_boot(asked_at) - 25 * MILLISECOND);
     assert_int_equal(link_asker_counters(f.asker)->notices_received, 0);
     link_asker_destroy(&f.asker);
 }
@@ -281,7 +282,7 @@ static void test_one_question_is_under_way_at_a_time(void **state)
     turn(&f, 0);
     assert_int_equal(f.question, first + 1); /* it is overdue */
     tell_proven(&f, f.question, 0);
-    assert_int_equal(f.proven, asked_at + 10 * EVERY);
+    assert_int_equal(f.proven, moment_boot(asked_at) + 10 * EVERY);
     const int64_t due_at = f.now + EVERY;
     assert_int_equal(turn(&f, EVERY - 1), due_at);
     assert_int_equal(f.question, 0);

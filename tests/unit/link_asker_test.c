@@ -2,6 +2,7 @@
  *
  * Longer than a file should be, because one fixture serves many small cases. */
 #include "common/link_asker.h"
+#include "tests/support/moment.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -107,7 +108,7 @@ static void deliver(struct fixture *f, struct batch *batch, uint64_t session, ui
 static void welcome(struct fixture *f, uint64_t ring, uint32_t credit)
 {
     struct batch batch = {0};
-    link_asker_tick(f->asker, f->now);
+    link_asker_tick(f->asker, moment_at(f->now));
     flush(f);
     batch_add_welcome(&batch, ring, credit);
     deliver(f, &batch, f->session, ++f->sent);
@@ -154,7 +155,7 @@ static void test_opens_with_hello_and_is_away_until_welcome(void **state)
     fixture_create(&f, false);
     assert_int_equal(ask(&f, 0), STATUS_AWAY);
     assert_null(link_asker_flush(f.asker, f.now));
-    assert_int_equal(link_asker_tick(f.asker, f.now), NEVER);
+    assert_int_equal(link_asker_tick(f.asker, moment_at(f.now)), NEVER);
 
     struct batch *hello = link_asker_flush(f.asker, f.now);
     struct batch_reader reader;
@@ -275,7 +276,7 @@ static void test_loss_seen_by_the_transport_is_told_in_the_next_tick(void **stat
     link_asker_lose(f.asker, f.now);
     assert_int_equal(ask(&f, 1), STATUS_AWAY);
     assert_int_equal(f.answer_count + f.event_count, 0);
-    link_asker_tick(f.asker, f.now);
+    link_asker_tick(f.asker, moment_at(f.now));
     assert_int_equal(f.answers[0], 1);
     assert_lost_once(&f);
     link_asker_destroy(&f.asker);
@@ -339,7 +340,7 @@ static void test_second_welcome_and_early_answer_end_the_session(void **state)
     link_asker_destroy(&f.asker);
 
     fixture_create(&f, false);
-    link_asker_tick(f.asker, f.now);
+    link_asker_tick(f.asker, moment_at(f.now));
     flush(&f);
     for (int i = 0; i < 2; i++)
         batch_add_welcome(&batch, RING, 100);
@@ -348,7 +349,7 @@ static void test_second_welcome_and_early_answer_end_the_session(void **state)
     link_asker_destroy(&f.asker);
 
     fixture_create(&f, false);
-    link_asker_tick(f.asker, f.now);
+    link_asker_tick(f.asker, moment_at(f.now));
     flush(&f);
     answer(&f, 0);
     assert_int_equal(f.answer_count + f.event_count, 0); /* it never was open */
@@ -375,16 +376,16 @@ static void test_silence_ends_the_session_only_where_heartbeats_are_on(void **st
     struct fixture f;
     open_one(&f, true);
     f.now += LINK_SILENCE - 1;
-    link_asker_tick(f.asker, f.now);
+    link_asker_tick(f.asker, moment_at(f.now));
     assert_true(link_asker_is_open(f.asker));
     f.now++;
-    link_asker_tick(f.asker, f.now);
+    link_asker_tick(f.asker, moment_at(f.now));
     assert_lost_once(&f);
     link_asker_destroy(&f.asker);
 
     open_one(&f, false);
     f.now += 1000 * LINK_SILENCE;
-    assert_int_equal(link_asker_tick(f.asker, f.now), NEVER);
+    assert_int_equal(link_asker_tick(f.asker, moment_at(f.now)), NEVER);
     assert_int_equal(flush(&f), 0);
     assert_true(link_asker_is_open(f.asker));
     link_asker_destroy(&f.asker);
@@ -396,11 +397,11 @@ static void test_idle_asker_sends_a_heartbeat_on_time(void **state)
     struct fixture f;
     open_one(&f, true);
     int64_t opened_at = f.now;
-    assert_int_equal(link_asker_tick(f.asker, f.now), opened_at + LINK_HEARTBEAT);
+    assert_int_equal(link_asker_tick(f.asker, moment_at(f.now)), opened_at + LINK_HEARTBEAT);
     f.now = opened_at + LINK_HEARTBEAT - 1;
     assert_int_equal(flush(&f), 0);
     f.now++;
-    assert_int_equal(link_asker_tick(f.asker, f.now), opened_at + 2 * LINK_HEARTBEAT);
+    assert_int_equal(link_asker_tick(f.asker, moment_at(f.now)), opened_at + 2 * LINK_HEARTBEAT);
     assert_int_equal(flush(&f), 1);
     link_asker_destroy(&f.asker);
 }
@@ -415,19 +416,19 @@ static void test_retries_double_to_the_most_and_start_anew_after_a_welcome(void 
     int64_t pause = LINK_RETRY_FIRST;
     for (int i = 0; i < 8; i++) {
         reset(&f, f.session);
-        int64_t retry_at = link_asker_tick(f.asker, f.now);
+        int64_t retry_at = link_asker_tick(f.asker, moment_at(f.now));
         assert_in_range(retry_at - f.now, pause - pause / 4, pause);
         assert_int_equal(flush(&f), 0);
         uint64_t session = f.session;
         f.now = retry_at;
-        link_asker_tick(f.asker, f.now);
+        link_asker_tick(f.asker, moment_at(f.now));
         assert_int_equal(flush(&f), 1);
         assert_int_not_equal(f.session, session);
         pause = clock_earlier(2 * pause, LINK_RETRY_MOST);
     }
     welcome(&f, RING, 100);
     reset(&f, f.session);
-    assert_true(link_asker_tick(f.asker, f.now) - f.now <= LINK_RETRY_FIRST);
+    assert_true(link_asker_tick(f.asker, moment_at(f.now)) - f.now <= LINK_RETRY_FIRST);
     link_asker_destroy(&f.asker);
 }
 
@@ -436,10 +437,10 @@ static void test_unanswered_hello_is_given_up_after_the_silence(void **state)
     (void)state;
     struct fixture f;
     fixture_create(&f, true);
-    link_asker_tick(f.asker, f.now);
+    link_asker_tick(f.asker, moment_at(f.now));
     flush(&f);
     f.now += LINK_SILENCE;
-    assert_in_range(link_asker_tick(f.asker, f.now), f.now, f.now + LINK_RETRY_FIRST);
+    assert_in_range(link_asker_tick(f.asker, moment_at(f.now)), f.now, f.now + LINK_RETRY_FIRST);
     assert_int_equal(f.event_count, 0);
     link_asker_destroy(&f.asker);
 }
@@ -455,10 +456,10 @@ static void test_other_version_is_told_and_tried_again_at_the_slowest_pace(void 
     assert_int_equal(f.event_count, 2);
     assert_int_equal(f.events[0], LINK_LOST);
     assert_int_equal(f.events[1], LINK_OTHER_VERSION);
-    int64_t retry_at = link_asker_tick(f.asker, f.now);
+    int64_t retry_at = link_asker_tick(f.asker, moment_at(f.now));
     assert_in_range(retry_at - f.now, LINK_RETRY_MOST * 3 / 4, LINK_RETRY_MOST);
     f.now = retry_at;
-    link_asker_tick(f.asker, f.now);
+    link_asker_tick(f.asker, moment_at(f.now));
     flush(&f);
 
     struct batch batch = {0}; /* a later version that can say so in our layout */

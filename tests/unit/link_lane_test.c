@@ -2,6 +2,7 @@
 #include "common/link_asker.h"
 #include "common/link_server.h"
 
+#include "tests/support/moment.h"
 #include "tests/support/unit.h"
 
 #include <stdlib.h>
@@ -77,13 +78,13 @@ static void talk(struct fixture *f)
     for (int i = 0; i < 8; i++) {
         struct batch *batch;
         uint64_t peer;
-        link_asker_tick(f->asker, f->now);
+        link_asker_tick(f->asker, moment_at(f->now));
         while ((batch = link_asker_flush(f->asker, f->now)) != NULL)
             pass_to_server(f, batch, MAIN);
         while ((batch = link_asker_flush_lane(f->asker, f->now)) != NULL)
             pass_to_server(f, batch, LANE);
         link_server_tick(f->server, f->now);
-        while ((batch = link_server_flush(f->server, f->now, &peer)) != NULL)
+        while ((batch = link_server_flush(f->server, moment_at(f->now), &peer)) != NULL)
             pass_to_asker(f, batch, peer);
     }
 }
@@ -274,12 +275,12 @@ static void test_a_lane_of_nobody_is_refused(void **state)
     (void)state;
     open_both(&f);
     say_lane(&f, 99, 123456);
-    struct batch *batch = link_server_flush(f.server, f.now, &peer);
+    struct batch *batch = link_server_flush(f.server, moment_at(f.now), &peer);
     assert_non_null(batch);
     assert_int_equal(peer, 99);
     batch_clear(batch);
     say_lane(&f, 98, 1); /* somebody's, but that one has a lane */
-    batch = link_server_flush(f.server, f.now, &peer);
+    batch = link_server_flush(f.server, moment_at(f.now), &peer);
     assert_non_null(batch);
     assert_int_equal(peer, 98);
     batch_clear(batch);

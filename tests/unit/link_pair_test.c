@@ -8,6 +8,7 @@
 #include "common/link_server.h"
 #include "common/memory.h"
 #include "tests/support/fake_wire.h"
+#include "tests/support/moment.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,7 +31,7 @@ struct held_ask {
 };
 
 struct given_proof {
-    int64_t proven;   /* mono ns */
+    int64_t proven;   /* boot ns */
     uint64_t notices; /* given before it */
 };
 
@@ -163,7 +164,7 @@ static void announce(struct pair *pair, uint64_t count)
 
 static void prove(struct pair *pair)
 {
-    const int64_t proven = server_now(pair);
+    const int64_t proven = moment_boot(server_now(pair));
     assert_true(pair->proof_count < MOST_PROOFS);
     pair->proofs[pair->proof_count++] = (struct given_proof){proven, pair->notices};
     link_server_notify(pair->server, &(struct notice){.kind = NOTICE_PROVEN, .proven = proven});
@@ -292,7 +293,7 @@ static void flush_server(struct pair *pair)
 {
     struct batch *batch;
     uint64_t peer;
-    while ((batch = link_server_flush(pair->server, server_now(pair), &peer)) != NULL)
+    while ((batch = link_server_flush(pair->server, moment_at(server_now(pair)), &peer)) != NULL)
         fake_wire_send(&pair->to_asker, batch, peer);
 }
 
@@ -321,7 +322,7 @@ static void turn(struct pair *pair)
     flush_server(pair);
     for (size_t left = pair->to_asker.count; left > 0; left--)
         deliver_to_asker(pair);
-    link_asker_tick(pair->asker, pair->now);
+    link_asker_tick(pair->asker, moment_at(pair->now));
     flush_asker(pair);
 }
 
@@ -453,7 +454,7 @@ static void test_silent_wire_ends_both_ends(void **state)
     flush_asker(pair);
     deliver_to_server(pair);
     pair->now += LINK_SILENCE;
-    link_asker_tick(pair->asker, pair->now);
+    link_asker_tick(pair->asker, moment_at(pair->now));
     link_server_tick(pair->server, pair->now);
     assert_all_answered(pair, STATUS_AWAY);
     assert_int_equal(link_server_peers(pair->server), 0);
@@ -641,7 +642,7 @@ static void step(struct pair *pair, unsigned faults)
         flush_server(pair);
     for (uint64_t n = next_random(pair) % 4; n > 0 && pair->to_asker.count > 0; n--)
         deliver_to_asker(pair);
-    link_asker_tick(pair->asker, asker_now(pair));
+    link_asker_tick(pair->asker, moment_at(asker_now(pair)));
     pair->now += (int64_t)(next_random(pair) % 10) * MILLISECOND;
     if (chance(pair, 1))
         pair->now += 2 * SECOND; /* both stood still */
@@ -665,7 +666,7 @@ static void settle(struct pair *pair)
 static void settle_notices(struct pair *pair)
 {
     prove(pair);
-    const int64_t proven = pair->now;
+    const int64_t proven = moment_boot(pair->now);
     for (int i = 0; i < 100; i++) {
         turn(pair);
         pair->now += 10 * MILLISECOND;

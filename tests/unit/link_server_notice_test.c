@@ -3,6 +3,7 @@
  * Longer than a file should be, because one fixture serves many small cases. */
 #include "common/link_server.h"
 
+#include "tests/support/moment.h"
 #include "tests/support/unit.h"
 
 #include <stdio.h>
@@ -117,7 +118,7 @@ static int flush(struct fixture *f)
     struct batch_reader reader;
     struct record record;
     size_t used = 0;
-    struct batch *batch = link_server_flush(f->server, f->now, &peer);
+    struct batch *batch = link_server_flush(f->server, moment_at(f->now), &peer);
     f->text[0] = '\0';
     if (batch == NULL)
         return -1;
@@ -220,7 +221,7 @@ static void test_proof_is_told_in_a_later_turn_as_an_age_rounded_up(void **state
     (void)state;
     struct fixture f;
     open_one(&f);
-    prove_to_server(&f, f.now - 24 * MILLISECOND + 1);
+    prove_to_server(&f, moment_boot(f.now) - 24 * MILLISECOND + 1);
     assert_int_equal(flush(&f), -1); /* not unasked */
     prove(&f, 7, 2);
     assert_int_equal(link_server_tick(f.server, f.now), f.now + 1);
@@ -240,12 +241,12 @@ static void test_there_is_no_proof_before_one_was_given_and_after_a_loss(void **
     prove(&f, 1, 2);
     turn(&f);
     assert_string_equal(f.text, "proven:1:-1");
-    prove_to_server(&f, f.now);
+    prove_to_server(&f, moment_boot(f.now));
     announce(&f, NOTICE_LOST, "");
     prove(&f, 2, 3);
     turn(&f);
     assert_string_equal(f.text, "lost proven:2:-1");
-    prove_to_server(&f, f.now);
+    prove_to_server(&f, moment_boot(f.now));
     prove(&f, 3, 4);
     turn(&f);
     assert_string_equal(f.text, "proven:3:1");
@@ -257,8 +258,8 @@ static void test_older_proof_does_not_take_the_place_of_a_younger_one(void **sta
     (void)state;
     struct fixture f;
     open_one(&f);
-    prove_to_server(&f, f.now);
-    prove_to_server(&f, f.now - SECOND);
+    prove_to_server(&f, moment_boot(f.now));
+    prove_to_server(&f, moment_boot(f.now) - SECOND);
     prove(&f, 1, 2);
     turn(&f);
     assert_string_equal(f.text, "proven:1:1");
@@ -283,7 +284,7 @@ static void test_proof_stands_behind_every_notice_given_before(void **state)
     (void)state;
     struct fixture f;
     open_one(&f);
-    prove_to_server(&f, f.now);
+    prove_to_server(&f, moment_boot(f.now));
     prove(&f, 1, 2);
     for (int i = 0; i < MESSAGE_MAX_RECORDS + 1; i++)
         announce(&f, NOTICE_KEY, "k");
@@ -402,7 +403,7 @@ static void test_notices_beyond_the_bound_become_one_lost_when_the_peer_has_caug
     struct fixture f;
     char last[64];
     fill_backlog(&f);
-    prove_to_server(&f, f.now);
+    prove_to_server(&f, moment_boot(f.now));
     prove(&f, 1, 2);
     announce(&f, NOTICE_ALL, "");
     announce(&f, NOTICE_KEY, "dropped");

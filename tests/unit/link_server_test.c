@@ -2,6 +2,7 @@
  *
  * Longer than a file should be, because one fixture serves many small cases. */
 #include "common/link_server.h"
+#include "tests/support/moment.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -97,7 +98,7 @@ static void ask(struct fixture *f, uint32_t count)
 static bool flush_one(struct fixture *f)
 {
     struct batch_reader reader;
-    struct batch *batch = link_server_flush(f->server, f->now, &f->to);
+    struct batch *batch = link_server_flush(f->server, moment_at(f->now), &f->to);
     if (!batch)
         return false;
     assert_int_equal(

@@ -36,7 +36,8 @@ static void note_replies(struct redis_reader *reader, struct buffer *notes)
             buffer_append_text(notes, reply.value ? "!" : ":");
             buffer_append(notes, bytes.data, bytes.size);
         }
-        if (reply.kind == REPLY_INTEGER || reply.kind == REPLY_ARRAY)
+        if (reply.kind == REPLY_INTEGER || reply.kind == REPLY_ARRAY ||
+            reply.kind == REPLY_SKIPPED || reply.kind == REPLY_HUGE)
             buffer_format(notes, ":%lld", (long long)reply.number);
         if (reply.value)
             assert_true(reply.tag == entity_tag_of(bytes));
@@ -253,8 +254,8 @@ static void test_an_abandoned_value_is_skipped(void **state)
     note_replies(reader, &notes);
     redis_reply_abandon(reader);
     give_and_note(reader, text.data + 10000, text.size - 10000, &notes);
-    assert_int_equal(notes.size, strlen("bulk:a skipped status:OK "));
-    assert_memory_equal(notes.data, "bulk:a skipped status:OK ", notes.size);
+    assert_int_equal(notes.size, strlen("bulk:a skipped:300000 status:OK "));
+    assert_memory_equal(notes.data, "bulk:a skipped:300000 status:OK ", notes.size);
     redis_reply_destroy_reader(&reader);
     value_account_abandon(&account);
     buffer_fini(&notes);
@@ -273,7 +274,7 @@ static void test_a_value_that_there_is_no_room_for_is_skipped(void **state)
 
     assert_non_null(first);
     give_and_note(reader, text.data, text.size, &notes);
-    assert_memory_equal(notes.data, "bulk:a skipped status:OK ", notes.size);
+    assert_memory_equal(notes.data, "bulk:a skipped:300000 status:OK ", notes.size);
     value_release(&first);
     assert_int_equal(atomic_load(&account->bytes), 0);
     give(reader, text.data, 10000);
@@ -307,8 +308,8 @@ static void test_a_value_above_the_largest_is_skipped(void **state)
     }
     give(reader, "\r\n+OK\r\n", 7);
     note_replies(reader, &notes);
-    assert_int_equal(notes.size, strlen("huge status:OK "));
-    assert_memory_equal(notes.data, "huge status:OK ", notes.size);
+    assert_int_equal(notes.size, strlen("huge:536870913 status:OK "));
+    assert_memory_equal(notes.data, "huge:536870913 status:OK ", notes.size);
     redis_reply_destroy_reader(&reader);
     value_account_abandon(&account);
     buffer_fini(&notes);
