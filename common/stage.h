@@ -115,6 +115,13 @@ struct stage_setup {
     struct log *log;
 };
 
+/* How a stage ends its work. */
+enum drain_manner {
+    DRAIN_PROMPT, /* finish what is in progress, and whoever has nothing in progress goes at once */
+    DRAIN_PATIENT, /* somebody else has taken over: clients go when they are told so, or by
+                      themselves, and until then each of their requests is served */
+};
+
 struct stage_kind {
     struct kind_spec spec;
 
@@ -158,8 +165,8 @@ struct stage_kind {
     /* Why it cannot do its work now, as a short phrase without names of keys; NULL when it can. */
     const char *(*unready)(void *stage, struct moment now);
 
-    /* Take nothing new, finish what is in progress. May be NULL. */
-    void (*drain)(void *stage, struct moment now);
+    /* Take nobody new. May be NULL. A prompt drain may follow a patient one. */
+    void (*drain)(void *stage, struct moment now, enum drain_manner manner);
     bool (*is_drained)(void *stage); /* NULL: always */
 
     /* Ends everything the stage holds; NULLs the pointer. The stage's handles in the loop are

@@ -222,7 +222,8 @@ struct topology *topology_check(struct topology_draft **draft, struct error *err
     topology->said = keep(*draft);
     if (!draft_check_links(*draft, topology) || !draft_divide(*draft, topology) ||
         !draft_place_instances(*draft, topology) || !draft_check_reach(*draft, topology) ||
-        !check_drain_timeout(*draft, topology) || !check_log_level(*draft, topology))
+        !draft_check_takeover(*draft, topology) || !check_drain_timeout(*draft, topology) ||
+        !check_log_level(*draft, topology))
         topology_destroy(&topology);
     (*draft)->arena = NULL; /* the topology's, or freed with it */
     topology_draft_destroy(draft);

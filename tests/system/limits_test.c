@@ -37,13 +37,13 @@ static void test_max_clients(void **state)
  * and turns away the rest, and keeps what it needs for itself. */
 static void test_few_descriptors(void **state)
 {
-    enum { CLIENTS = 100, SERVED = 60 };
+    enum { CLIENTS = 130, SERVED = 90 };
     struct pipeline *p = *state;
     struct http_client *clients[CLIENTS];
 
     redis_server_run(p->redis, "SET key value");
-    pipeline_start(p, SETTINGS(.descriptors = "128"));
-    assert_true(weir_process_wait_log(p->weir, "info http max-clients-lowered from=10000 to=60",
+    pipeline_start(p, SETTINGS(.descriptors = "192"));
+    assert_true(weir_process_wait_log(p->weir, "info http max-clients-lowered from=10000 to=90",
                                       deadline_in(PATIENCE)));
     for (int i = 0; i < CLIENTS; i++)
         clients[i] = pipeline_ask(p, "/key");
