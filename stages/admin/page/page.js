@@ -154,8 +154,9 @@ const figures = [
 ];
 
 // Widths are fixed, in rem, so that nothing moves when a number grows.
-const column = (title, cell, { width = 5.75, isBad = () => false } = {}) => ({ title, cell, width, isBad });
-const NAME_WIDTH = 9.5;
+const column = (title, cell, { width = 6.5, isBad = () => false } = {}) => ({ title, cell, width, isBad });
+const NAME_WIDTH = 8.5;
+const TWO_NAMES_WIDTH = 11;
 const frontRate =
   (name) =>
   ({ stage, kind }) =>
@@ -215,7 +216,7 @@ const tables = [
       column("lookups", onlyStage(rate("weir_cache_lookups_total"))),
       column("hit ratio", ({ stage }) => hitRatio({ stage })),
       column("keys", onlyStage(fill("weir_cache_entries", "weir_cache_capacity_entries")), { width: 8 }),
-      column("memory", onlyStage(fill("weir_cache_bytes", "weir_cache_max_bytes", bytes)), { width: 9.5 }),
+      column("memory", onlyStage(fill("weir_cache_bytes", "weir_cache_max_bytes", bytes)), { width: 10 }),
       column("evictions", onlyStage(rate("weir_cache_evictions_total"))),
       column("expirations", onlyStage(rate("weir_cache_expirations_total"))),
       column("invalidations", onlyStage(rate("weir_cache_invalidations_total"))),
@@ -295,7 +296,10 @@ function buildTable([title, , , columns], i) {
   const table = append(frame, "table", { "aria-labelledby": `table-${i}` });
   const head = append(append(table, "thead"), "tr");
   let width = 0;
-  for (const each of [{ title: "name", width: NAME_WIDTH }, ...columns]) {
+  for (const each of [
+    { title: "name", width: title === "Links" ? TWO_NAMES_WIDTH : NAME_WIDTH },
+    ...columns,
+  ]) {
     append(head, "th", { scope: "col" }, each.title).style.width = `${each.width}rem`;
     width += each.width;
   }
