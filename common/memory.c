@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static void *never_null(void *memory)
 {
@@ -26,6 +27,35 @@ void *memory_resize(void *memory, size_t count, size_t size)
 {
     CHECK(count > 0 && size > 0 && count <= SIZE_MAX / size);
     return never_null(realloc(memory, count * size));
+}
+
+#ifdef __linux__
+#define DISCARD MADV_DONTNEED /* at once */
+#else
+#define DISCARD MADV_FREE /* when it is wanted elsewhere */
+#endif
+
+void *memory_reserve(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (memory == MAP_FAILED)
+        return never_null(NULL);
+#ifdef MADV_NOHUGEPAGE
+    madvise(memory, size, MADV_NOHUGEPAGE); /* unknown only where there are none */
+#endif
+    return memory;
+}
+
+void memory_discard(void *place, size_t size)
+{
+    CHECK(madvise(place, size, DISCARD) == 0);
+}
+
+void memory_unreserve(void *memory, size_t size)
+{
+    CHECK(munmap(memory, size) == 0);
 }
 
 char *memory_copy_text(const char *text)

@@ -62,6 +62,21 @@ static void destroy(void **stage)
     free(cache);
 }
 
+static uint32_t hash_with(const void *secret, struct bytes key)
+{
+    unsigned char digest[crypto_shorthash_BYTES];
+    uint32_t hash;
+
+    crypto_shorthash(digest, (const unsigned char *)key.data, key.size, secret);
+    memcpy(&hash, digest, sizeof hash);
+    return hash;
+}
+
+static uint32_t hash_of(const struct cache *cache, struct bytes key)
+{
+    return hash_with(cache->hash_key, key);
+}
+
 static void *create(const struct stage_setup *setup, struct error *error)
 {
     const struct settings *given = setup->settings;
@@ -77,22 +92,13 @@ static void *create(const struct stage_setup *setup, struct error *error)
     cache->flights = flights_create((size_t)settings_number(given, "max_fetches"),
                                     (size_t)settings_number(given, "max_waiting"), now.mono);
     randombytes_buf(cache->hash_key, sizeof cache->hash_key);
-    if (!store_init(&cache->store, setup, now.boot, error))
+    const struct key_hash hash = {hash_with, cache->hash_key};
+    if (!store_init(&cache->store, setup, hash, now.boot, error))
         destroy((void **)&cache);
     else if (cache->store.freshness.is_on)
         port_watch(cache->asks,
                    clock_earlier(cache->store.freshness.max_staleness / PROVE_PARTS, PROVE_MOST));
     return cache;
-}
-
-static uint32_t hash_of(const struct cache *cache, struct bytes key)
-{
-    unsigned char digest[crypto_shorthash_BYTES];
-    uint32_t hash;
-
-    crypto_shorthash(digest, (const unsigned char *)key.data, key.size, cache->hash_key);
-    memcpy(&hash, digest, sizeof hash);
-    return hash;
 }
 
 /* ---- answering ---- */

@@ -1,122 +1,140 @@
 #include "stages/cache/expiry.h"
 
-#include "common/check.h"
 #include "common/clock.h"
 #include "common/memory.h"
-#include "stages/cache/list.h"
 
 #include <stdlib.h>
 
-#define LEVEL_SHIFT 4 /* a tick of one level is 16 of the level below */
-#define LEVEL_MOST  16
-
-static uint64_t ms_of(const struct expiry *expiry, int64_t boot)
+void expiry_init(struct expiry *expiry, const struct pages *pages, int64_t now)
 {
-    return boot > expiry->origin ? (uint64_t)(boot - expiry->origin) / MILLISECOND : 0;
-}
+    uint32_t numbers = pages_numbers(pages);
 
-static uint64_t tick_of(uint64_t ms, unsigned level)
-{
-    return ms >> (LEVEL_SHIFT * level);
-}
-
-static uint32_t *slot_of(const struct expiry *expiry, unsigned level, uint64_t tick)
-{
-    uint64_t slots = UINT64_C(1) << expiry->slot_bits;
-
-    return &expiry->slots[level * slots + (tick & (slots - 1))];
-}
-
-/* The lowest level that reaches from `now` to `expires`. */
-static unsigned level_for(const struct expiry *expiry, uint64_t expires)
-{
-    uint64_t slots = UINT64_C(1) << expiry->slot_bits;
-    unsigned level = 0;
-
-    while (tick_of(expires, level) - tick_of(expiry->now, level) >= slots)
-        level++;
-    return level;
-}
-
-void expiry_init(struct expiry *expiry, const struct pages *pages, int64_t now,
-                 int64_t longest_life, unsigned slot_bits)
-{
-    *expiry = (struct expiry){.pages = pages, .origin = now, .slot_bits = slot_bits};
-    /* A life may straddle one tick more than it is long. */
-    uint64_t ms = (uint64_t)longest_life / MILLISECOND + 1;
-    while (tick_of(ms, expiry->levels) + 1 >= UINT64_C(1) << slot_bits)
-        expiry->levels++;
-    expiry->levels++;
-    CHECK(expiry->levels <= LEVEL_MOST);
-    expiry->slots = memory_alloc((size_t)expiry->levels << slot_bits, sizeof *expiry->slots);
+    *expiry = (struct expiry){.pages = pages, .origin = now};
+    expiry->directory = memory_alloc(numbers, sizeof *expiry->directory);
+    expiry->heap = memory_alloc(numbers, sizeof *expiry->heap);
 }
 
 void expiry_fini(struct expiry *expiry)
 {
-    free(expiry->slots);
-    expiry->slots = NULL;
+    free(expiry->directory);
+    free(expiry->heap);
+    *expiry = (struct expiry){0};
+}
+
+int64_t expiry_ms(const struct expiry *expiry, int64_t boot)
+{
+    return (boot - expiry->origin) / MILLISECOND;
 }
 
 void expiry_advance(struct expiry *expiry, int64_t now)
 {
-    uint64_t ms = ms_of(expiry, now), slots = UINT64_C(1) << expiry->slot_bits;
+    int64_t ms = expiry_ms(expiry, now);
 
-    if (ms <= expiry->now)
-        return;
-    for (unsigned level = 0; level < expiry->levels; level++) {
-        uint64_t tick = tick_of(expiry->now, level), last = tick_of(ms, level);
-        if (last - tick > slots)
-            tick = last - slots;
-        while (tick < last)
-            list_join(expiry->pages, &expiry->due, BY_EXPIRY, slot_of(expiry, level, ++tick));
+    if (ms > (int64_t)expiry->now)
+        expiry->now = (uint64_t)ms;
+}
+
+/* ---- the heap ---- */
+
+static uint64_t earliest_at(const struct expiry *expiry, uint32_t place)
+{
+    return expiry->directory[expiry->heap[place]].earliest;
+}
+
+static void put(struct expiry *expiry, uint32_t place, uint32_t number)
+{
+    expiry->heap[place] = number;
+    expiry->directory[number].place = place;
+}
+
+static void sift_up(struct expiry *expiry, uint32_t number)
+{
+    uint32_t place = expiry->directory[number].place;
+    uint64_t earliest = expiry->directory[number].earliest;
+
+    for (; place > 1 && earliest_at(expiry, place / 2) > earliest; place /= 2)
+        put(expiry, place, expiry->heap[place / 2]);
+    put(expiry, place, number);
+}
+
+static void sift_down(struct expiry *expiry, uint32_t number)
+{
+    uint32_t place = expiry->directory[number].place, child;
+    uint64_t earliest = expiry->directory[number].earliest;
+
+    for (; (child = 2 * place) <= expiry->count; place = child) {
+        if (child < expiry->count && earliest_at(expiry, child + 1) < earliest_at(expiry, child))
+            child++;
+        if (earliest_at(expiry, child) >= earliest)
+            break;
+        put(expiry, place, expiry->heap[child]);
     }
-    expiry->now = ms;
+    put(expiry, place, number);
 }
 
-bool expiry_is_ahead(const struct expiry *expiry, int64_t expires)
+void expiry_note(struct expiry *expiry, uint32_t handle)
 {
-    return ms_of(expiry, expires) > expiry->now;
+    uint32_t number = pages_number(handle);
+    struct expiry_page *page = &expiry->directory[number];
+    uint64_t expires = entry_expires(entry_at(expiry->pages, handle));
+
+    if (page->place == 0)
+        *page = (struct expiry_page){expires, ++expiry->count};
+    else if (expires < page->earliest)
+        page->earliest = expires;
+    else
+        return;
+    sift_up(expiry, number);
 }
 
-void expiry_add(struct expiry *expiry, uint32_t handle, int64_t read, int64_t expires)
+void expiry_forget(struct expiry *expiry, uint32_t number)
 {
-    uint64_t ms = ms_of(expiry, expires);
-    int64_t read_ms = (read - expiry->origin) / MILLISECOND;
+    uint32_t place = expiry->directory[number].place;
 
-    CHECK(ms > expiry->now);
-    unsigned level = level_for(expiry, ms);
-    CHECK(level < expiry->levels);
-    uint64_t tick = tick_of(ms, level);
-    entry_set_times(entry_at(expiry->pages, handle), (uint64_t)read_ms,
-                    tick << (LEVEL_SHIFT * level), level);
-    list_push(expiry->pages, slot_of(expiry, level, tick), BY_EXPIRY, handle);
+    if (place == 0 || expiry->pages->directory[number].used > 0)
+        return;
+    expiry->directory[number].place = 0;
+    uint32_t last = expiry->heap[expiry->count--];
+    if (last == number)
+        return;
+    put(expiry, place, last);
+    sift_up(expiry, last);
+    sift_down(expiry, last);
 }
 
-/* The list that the entry is in. */
-static uint32_t *list_of(struct expiry *expiry, const struct entry *entry)
+/* The entry of the page that expires first; the page's time is true then. */
+static uint32_t look_through(struct expiry *expiry, uint32_t number)
 {
-    unsigned level = entry_level(entry);
+    struct expiry_page *page = &expiry->directory[number];
+    unsigned used = expiry->pages->directory[number].used, first = 0;
+    uint64_t earliest = UINT64_MAX;
 
-    if (expiry_is_due(expiry, entry))
-        return &expiry->due;
-    return slot_of(expiry, level, tick_of(entry_expires(entry), level));
+    for (unsigned slot = 0; slot < used && earliest > page->earliest; slot++) {
+        uint64_t expires = entry_expires(entry_at(expiry->pages, pages_handle(number, slot)));
+        if (expires < earliest) {
+            earliest = expires;
+            first = slot;
+        }
+    }
+    page->earliest = earliest;
+    return pages_handle(number, first);
 }
 
-void expiry_remove(struct expiry *expiry, uint32_t handle)
+uint32_t expiry_first(struct expiry *expiry, uint64_t until)
 {
-    uint32_t *list = list_of(expiry, entry_at(expiry->pages, handle));
-
-    list_remove(expiry->pages, list, BY_EXPIRY, handle);
-}
-
-void expiry_follow(struct expiry *expiry, uint32_t from, uint32_t to)
-{
-    uint32_t *list = list_of(expiry, entry_at(expiry->pages, to));
-
-    list_follow(expiry->pages, list, BY_EXPIRY, from, to);
+    while (expiry->count > 0 && earliest_at(expiry, 1) <= until) {
+        uint32_t number = expiry->heap[1];
+        uint64_t noted = earliest_at(expiry, 1);
+        uint32_t first = look_through(expiry, number);
+        if (earliest_at(expiry, 1) == noted)
+            return first;
+        sift_down(expiry, number);
+    }
+    return 0;
 }
 
 size_t expiry_bytes(const struct expiry *expiry)
 {
-    return ((size_t)expiry->levels << expiry->slot_bits) * sizeof *expiry->slots;
+    return pages_numbers(expiry->pages) * (sizeof *expiry->directory + sizeof *expiry->heap) +
+           2 * MEMORY_OVERHEAD;
 }

@@ -9,109 +9,134 @@
 struct size_class {
     unsigned number;
     uint16_t size; /* bytes of its slots */
+    enum page_breadth breadth;
 };
 
-/* Multiples of 8 up to 128, then eight sizes for each doubling: a slot is at most an eighth larger
- * than what lies in it, or 7 bytes. */
-static struct size_class class_of(size_t size)
+/* Multiples of 4 up to 128, then sixteen sizes for each doubling: a slot is at most a sixteenth
+ * larger than what lies in it, or 3 bytes. Coarse: up to 64, eight, an eighth. */
+static struct size_class class_of(const struct pages *pages, size_t size)
 {
-    unsigned shift = 3;
+    unsigned shift = 2;
 
     CHECK(size > 0 && size <= PAGES_MOST);
-    while ((size - 1) >> shift >= 16)
+    if (size < PAGES_LEAST)
+        size = PAGES_LEAST;
+    while ((size - 1) >> shift >= pages->steps)
         shift++;
-    size_t steps = (size - 1) >> shift;
-    return (struct size_class){8 * (shift - 3) + (unsigned)steps, (uint16_t)((steps + 1) << shift)};
+    size_t step = (size - 1) >> shift;
+    return (struct size_class){
+        .number = pages->steps / 2 * (shift - 2) + (unsigned)step,
+        .size = (uint16_t)((step + 1) << shift),
+        .breadth = size <= PAGES_NARROW ? NARROW : WIDE,
+    };
 }
 
-void pages_init(struct pages *pages, size_t max_bytes)
+/* Numbers and addresses for as many pages as fit into `max_bytes`, but at most `most`. */
+static void init_range(struct page_range *range, size_t page, uint32_t first, size_t max_bytes,
+                       uint32_t most)
 {
-    size_t numbers = max_bytes / PAGES_PAGE + 2;
+    size_t count = max_bytes / page;
 
-    *pages = (struct pages){.fresh = 1};
-    pages->limit = numbers < PAGES_NUMBERS ? (uint32_t)numbers : PAGES_NUMBERS;
-    pages->directory = memory_alloc(pages->limit, sizeof *pages->directory);
+    *range = (struct page_range){.page = page, .first = first, .fresh = first};
+    range->end = first + (count < most ? (uint32_t)count : most);
+    if (range->end > first)
+        range->begin = memory_reserve((range->end - first) * page);
+}
+
+void pages_init(struct pages *pages, size_t max_bytes, bool is_ample)
+{
+    struct page_range *narrow = &pages->ranges[NARROW], *wide = &pages->ranges[WIDE];
+
+    *pages = (struct pages){.steps = is_ample ? 32 : 16};
+    init_range(narrow, PAGES_PAGE, 1, max_bytes, PAGES_NUMBERS - 1 - PAGES_WIDE);
+    init_range(wide, PAGES_WIDE_PAGE, narrow->end, max_bytes, is_ample ? PAGES_WIDE : 0);
+    pages->directory = memory_alloc(pages_numbers(pages), sizeof *pages->directory);
 }
 
 void pages_fini(struct pages *pages)
 {
-    for (unsigned class = 0; class < PAGES_SIZES; class ++)
-        for (uint32_t number = pages->tops[class]; number; number = pages->directory[number].below)
-            free(pages->directory[number].slots);
+    for (int i = 0; i < BREADTHS; i++) {
+        const struct page_range *range = &pages->ranges[i];
+        if (range->begin)
+            memory_unreserve(range->begin, (range->end - range->first) * range->page);
+    }
     free(pages->directory);
     *pages = (struct pages){0};
 }
 
-static bool is_full(const struct pages *pages, uint32_t number)
+static bool is_full(const struct pages *pages, struct size_class class)
 {
-    const struct page *page = &pages->directory[number];
+    uint32_t number = pages->tops[class.number];
+    size_t page = pages->ranges[class.breadth].page;
 
-    return number == 0 || (size_t)(page->used + 1) * page->size > PAGES_PAGE;
+    return number == 0 || (size_t)(pages->directory[number].used + 1) * class.size > page;
 }
 
-static uint32_t handle_of(const struct pages *pages, uint32_t number, unsigned slot)
+size_t pages_page(const struct pages *pages, size_t size)
 {
-    uint32_t unit = slot * (uint32_t)pages->directory[number].size / PAGES_UNIT;
-
-    return number << PAGES_UNIT_BITS | unit;
+    return pages->ranges[class_of(pages, size).breadth].page;
 }
 
 size_t pages_growth(const struct pages *pages, size_t size)
 {
-    if (!is_full(pages, pages->tops[class_of(size).number]))
+    struct size_class class = class_of(pages, size);
+    const struct page_range *range = &pages->ranges[class.breadth];
+
+    if (!is_full(pages, class))
         return 0;
-    return pages->free || pages->fresh < pages->limit ? PAGES_PAGE + MEMORY_OVERHEAD : SIZE_MAX;
+    return range->free || range->fresh < range->end ? range->page : SIZE_MAX;
 }
 
 static void add_page(struct pages *pages, struct size_class class)
 {
-    uint32_t number = pages->free;
+    struct page_range *range = &pages->ranges[class.breadth];
+    uint32_t number = range->free;
 
     if (number)
-        pages->free = pages->directory[number].below;
+        range->free = pages->directory[number].below;
     else
-        number = pages->fresh++;
-    CHECK(number < pages->limit);
+        number = range->fresh++;
+    CHECK(number < range->end);
     pages->directory[number] = (struct page){
-        .slots = memory_resize(NULL, 1, PAGES_PAGE),
+        .slots = range->begin + (number - range->first) * range->page,
         .below = pages->tops[class.number],
         .size = class.size,
     };
     pages->tops[class.number] = number;
-    pages->count++;
+    pages->bytes += range->page;
 }
 
-static void remove_top(struct pages *pages, unsigned class)
+static void remove_top(struct pages *pages, struct size_class class)
 {
-    uint32_t number = pages->tops[class];
+    struct page_range *range = &pages->ranges[class.breadth];
+    uint32_t number = pages->tops[class.number];
     struct page *page = &pages->directory[number];
 
-    pages->tops[class] = page->below;
-    free(page->slots);
-    *page = (struct page){.below = pages->free};
-    pages->free = number;
-    pages->count--;
+    pages->tops[class.number] = page->below;
+    memory_discard(page->slots, range->page);
+    *page = (struct page){.below = range->free};
+    range->free = number;
+    pages->bytes -= range->page;
 }
 
 uint32_t pages_take(struct pages *pages, size_t size)
 {
-    struct size_class class = class_of(size);
+    struct size_class class = class_of(pages, size);
 
-    if (is_full(pages, pages->tops[class.number]))
+    if (is_full(pages, class))
         add_page(pages, class);
     uint32_t top = pages->tops[class.number];
-    return handle_of(pages, top, pages->directory[top].used++);
+    return pages_handle(top, pages->directory[top].used++);
 }
 
 uint32_t pages_give_back(struct pages *pages, uint32_t handle)
 {
-    uint16_t size = pages->directory[handle >> PAGES_UNIT_BITS].size;
-    unsigned class = class_of(size).number;
-    uint32_t top = pages->tops[class];
-    uint32_t last = handle_of(pages, top, --pages->directory[top].used);
+    struct size_class class = class_of(pages, pages->directory[pages_number(handle)].size);
+    uint32_t top = pages->tops[class.number];
+    uint32_t last = pages_handle(top, --pages->directory[top].used);
 
     if (last != handle)
-        memcpy(pages_at(pages, handle), pages_at(pages, last), size);
+        memcpy(pages_at(pages, handle), pages_at(pages, last), class.size);
     if (pages->directory[top].used == 0)
         remove_top(pages, class);
     return last == handle ? 0 : last;
@@ -119,10 +144,10 @@ uint32_t pages_give_back(struct pages *pages, uint32_t handle)
 
 size_t pages_bytes(const struct pages *pages)
 {
-    return pages_least_bytes(pages) + pages->count * (PAGES_PAGE + MEMORY_OVERHEAD);
+    return pages_least_bytes(pages) + pages->bytes;
 }
 
 size_t pages_least_bytes(const struct pages *pages)
 {
-    return pages->limit * sizeof *pages->directory + MEMORY_OVERHEAD;
+    return pages_numbers(pages) * sizeof *pages->directory + MEMORY_OVERHEAD;
 }

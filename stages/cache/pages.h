@@ -1,17 +1,21 @@
-/* Where the entries of a table lie: slots of a few dozen sizes, in pages of one size each.
+/* Where the entries of a table lie: slots of many sizes, in pages of one size each.
  *
  * Each size is kept dense: its slots are filled one behind the other, and when one is given back,
  * the last of its size moves into the hole.
  *
- *     size 112   [xxxxxxxxxx] [xxxxxxxxxx] [xxxx......]
+ *     size 108   [xxxxxxxxxx] [xxxxxxxxxx] [xxxx......]
  *                        ^- given back ---------|
  *
  * So a size never has more than one page that is not full, whatever came and went; nothing
- * fragments, empty pages go back at once, and what a table takes is known to the byte. The price is
- * one copy and a few links for each slot given back.
+ * fragments. The price is one copy and a few links for each slot given back.
  *
- * A slot is named by a handle of 32 bits, half a pointer: page number and place in the page, in
- * units of 8 bytes. That reaches 32 GiB. A handle holds until its slot is given back or moves. */
+ * Pages are pieces of an address range of the table's own. One that is empty goes back to the
+ * system at once, a page at a time, wherever it lies: so what a table takes is known to the byte,
+ * is what the system counts too, and no turn stands still for the many pages that a heap gives back
+ * at once.
+ *
+ * A slot is named by a handle of 31 bits, less than half a pointer: the number of its page and its
+ * own within that. A handle holds until its slot is given back or moves. */
 #ifndef WEIR_CACHE_PAGES_H
 #define WEIR_CACHE_PAGES_H
 
@@ -19,53 +23,88 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PAGES_PAGE      16384 /* bytes of a page */
-#define PAGES_UNIT      8     /* bytes: all slots begin at a multiple of it */
-#define PAGES_UNIT_BITS 11    /* of a handle: which unit of its page */
-#define PAGES_NUMBERS   (UINT32_C(1) << (32 - PAGES_UNIT_BITS))
-#define PAGES_MOST      2048 /* bytes: the largest slot */
-#define PAGES_SIZES     48   /* how many sizes of slots there are */
+#define PAGES_PAGE      16384                   /* bytes of a page */
+#define PAGES_WIDE_PAGE 65536                   /* of one for slots above PAGES_NARROW */
+#define PAGES_NARROW    2048                    /* bytes */
+#define PAGES_MOST      9216                    /* bytes: the largest slot */
+#define PAGES_LEAST     32                      /* bytes: the smallest */
+#define PAGES_SLOT_BITS 9                       /* of a handle: which slot of its page */
+#define PAGES_NUMBERS   (UINT32_C(1) << 22)     /* so that pages of a table reach 48 GiB, and */
+#define PAGES_WIDE      (PAGES_NUMBERS / 4 - 1) /* wide ones beside them 64 GiB */
+#define PAGES_SIZES     130                     /* how many sizes of slots there are */
 
 struct page {
-    char *slots;    /* PAGES_PAGE bytes */
+    char *slots;
     uint32_t below; /* the page of the same size filled before it; of a free number: the next one */
     uint16_t size;  /* bytes of its slots */
     uint16_t used;  /* slots, from the first */
 };
 
-struct pages {
-    struct page *directory;     /* by number; number 0 is never used, so no handle is 0 */
-    uint32_t limit;             /* numbers in the directory */
-    uint32_t fresh;             /* numbers from here on were never used */
-    uint32_t free;              /* a number to be used again; 0: none */
-    uint32_t tops[PAGES_SIZES]; /* the page being filled of each size; 0: none */
-    size_t count;               /* pages in use */
+enum page_breadth { NARROW, WIDE, BREADTHS };
+
+/* All pages of one breadth. */
+struct page_range {
+    size_t page;    /* bytes */
+    char *begin;    /* where they lie, one behind the other */
+    uint32_t first; /* number; that of the last one is below */
+    uint32_t end;
+    uint32_t fresh; /* from here on never used */
+    uint32_t free;  /* a number to be used again; 0: none */
 };
 
-/* The directory is made for as many pages as fit into `max_bytes`. */
-void pages_init(struct pages *pages, size_t max_bytes);
+struct pages {
+    struct page *directory; /* by number; number 0 is never used, so no handle is 0 */
+    struct page_range ranges[BREADTHS];
+    unsigned steps;             /* how fine sizes are: class_of */
+    uint32_t tops[PAGES_SIZES]; /* the page being filled of each size; 0: none */
+    size_t bytes;               /* of the pages in use */
+};
+
+/* The directory is made, and addresses are reserved, for as many pages as fit into `max_bytes`;
+ * wide ones, without which no slot is larger than PAGES_NARROW, only where `has_wide`. */
+void pages_init(struct pages *pages, size_t max_bytes, bool has_wide);
 void pages_fini(struct pages *pages);
+
+static inline uint32_t pages_number(uint32_t handle)
+{
+    return handle >> PAGES_SLOT_BITS;
+}
+
+static inline uint32_t pages_handle(uint32_t number, unsigned slot)
+{
+    return number << PAGES_SLOT_BITS | slot;
+}
 
 static inline void *pages_at(const struct pages *pages, uint32_t handle)
 {
-    uint32_t unit = handle & ((UINT32_C(1) << PAGES_UNIT_BITS) - 1);
+    const struct page *page = &pages->directory[pages_number(handle)];
+    uint32_t slot = handle & ((UINT32_C(1) << PAGES_SLOT_BITS) - 1);
 
-    return pages->directory[handle >> PAGES_UNIT_BITS].slots + (size_t)unit * PAGES_UNIT;
+    return page->slots + (size_t)slot * page->size;
 }
+
+/* All numbers of pages are below. */
+static inline uint32_t pages_numbers(const struct pages *pages)
+{
+    return pages->ranges[WIDE].end;
+}
+
+/* Bytes of the pages that slots of this size lie in. */
+size_t pages_page(const struct pages *pages, size_t size);
 
 /* What the next pages_take of this size would add to pages_bytes: 0, a page, or SIZE_MAX when there
  * is no number left for one. */
 size_t pages_growth(const struct pages *pages, size_t size);
 
-/* A slot of at least `size` bytes (1 to PAGES_MOST), not initialised; CHECK: pages_growth is not
- * SIZE_MAX. */
+/* A slot of at least `size` bytes (1 to PAGES_MOST or PAGES_NARROW), not initialised; CHECK:
+ * pages_growth is not SIZE_MAX. */
 uint32_t pages_take(struct pages *pages, size_t size);
 
 /* Gives a slot back. Another may have moved into its place: returns the handle which that one had
  * before, or 0. */
 uint32_t pages_give_back(struct pages *pages, uint32_t handle);
 
-/* Bytes of all pages and the directory, the allocator's own share included. */
+/* Bytes of all pages and the directory. */
 size_t pages_bytes(const struct pages *pages);
 
 /* What that would be without any page. */

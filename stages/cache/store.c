@@ -23,11 +23,12 @@ static size_t negative_bytes(size_t max_bytes, size_t capacity)
     return wanted < most ? wanted : most;
 }
 
-static struct table *create_table(const struct table_limits *limits, int64_t now, const char *what,
-                                  const struct stage_setup *setup, struct error *error)
+static struct table *create_table(const struct table_limits *limits, struct key_hash hash,
+                                  int64_t now, const char *what, const struct stage_setup *setup,
+                                  struct error *error)
 {
     size_t needed = 0;
-    struct table *table = table_create(limits, now, &needed);
+    struct table *table = table_create(limits, hash, now, &needed);
     char text[24];
 
     if (!table)
@@ -36,26 +37,26 @@ static struct table *create_table(const struct table_limits *limits, int64_t now
     return table;
 }
 
-static bool create_tables(struct store *store, const struct stage_setup *setup, int64_t now,
-                          struct error *error)
+static bool create_tables(struct store *store, const struct stage_setup *setup,
+                          struct key_hash hash, int64_t now, struct error *error)
 {
     int64_t grace = store->stale_while_revalidate > store->stale_if_error
                         ? store->stale_while_revalidate
                         : store->stale_if_error;
     size_t capacity = (size_t)settings_number(setup->settings, "negative_capacity");
     size_t set_aside = store->negative_expiry ? negative_bytes(store->max_bytes, capacity) : 0;
-    const struct table_limits values = {store->capacity, store->max_bytes - set_aside,
-                                        store->expiry, grace};
-    const struct table_limits absent = {capacity, set_aside, store->negative_expiry, grace};
+    const struct table_limits values = {store->capacity, store->max_bytes - set_aside, grace};
+    const struct table_limits absent = {capacity, set_aside, grace};
 
-    store->values = create_table(&values, now, "", setup, error);
+    store->values = create_table(&values, hash, now, "", setup, error);
     if (store->values && store->negative_expiry)
-        store->absent = create_table(&absent, now, " in its quarter for absent keys", setup, error);
+        store->absent =
+            create_table(&absent, hash, now, " in its quarter for absent keys", setup, error);
     return store->values && (store->absent || !store->negative_expiry);
 }
 
-bool store_init(struct store *store, const struct stage_setup *setup, int64_t now,
-                struct error *error)
+bool store_init(struct store *store, const struct stage_setup *setup, struct key_hash hash,
+                int64_t now, struct error *error)
 {
     const struct settings *given = setup->settings;
 
@@ -70,7 +71,7 @@ bool store_init(struct store *store, const struct stage_setup *setup, int64_t no
     };
     freshness_init(&store->freshness, setup->origin,
                    strcmp(settings_text(given, "on_disconnect"), "expire") == 0);
-    return create_tables(store, setup, now, error);
+    return create_tables(store, setup, hash, now, error);
 }
 
 void store_fini(struct store *store)

@@ -31,10 +31,10 @@ struct store {
     uint64_t uncached; /* values that could have been kept, but for their size */
 };
 
-/* From the cache's settings, which docs/topology.md describes. False and an error text where they
- * do not fit together. */
-bool store_init(struct store *store, const struct stage_setup *setup, int64_t now,
-                struct error *error);
+/* From the cache's settings, which docs/topology.md describes; keys are hashed by `hash`. False and
+ * an error text where they do not fit together. */
+bool store_init(struct store *store, const struct stage_setup *setup, struct key_hash hash,
+                int64_t now, struct error *error);
 void store_fini(struct store *store);
 
 enum lookup {
