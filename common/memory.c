@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 static void *never_null(void *memory)
 {
@@ -50,7 +51,12 @@ void *memory_reserve(size_t size)
 
 void memory_discard(void *place, size_t size)
 {
-    CHECK(madvise(place, size, DISCARD) == 0);
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t begin = ((uintptr_t)place + page - 1) / page * page;
+    const uintptr_t end = ((uintptr_t)place + size) / page * page;
+
+    if (begin < end)
+        CHECK(madvise((char *)place + (begin - (uintptr_t)place), end - begin, DISCARD) == 0);
 }
 
 void memory_unreserve(void *memory, size_t size)

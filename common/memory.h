@@ -18,9 +18,9 @@ void *memory_alloc(size_t count, size_t size);
 /* As realloc; what lies beyond the old size is undefined. */
 void *memory_resize(void *memory, size_t count, size_t size);
 
-/* Addresses for `size` bytes (whole pages of the system's), which take no memory until they are
- * written to; unwritten ones read as zero. memory_discard gives the memory of some of them back,
- * and with it their contents; memory_unreserve gives all of it and the addresses. Large pages are
+/* Addresses for `size` bytes, which take no memory until they are written to; unwritten ones read as
+ * zero. memory_discard gives the memory of some of them back (of whole pages of the system's), and
+ * with it their contents; memory_unreserve gives all of it and the addresses. Large pages are
  * refused, for the system would fill the holes that memory_discard leaves. */
 void *memory_reserve(size_t size);
 void memory_discard(void *place, size_t size);

@@ -28,7 +28,7 @@ tests    := $(foreach kind,unit stage system,$(sort $(wildcard tests/$(kind)/*_t
 splits   := $(sort $(wildcard tests/split/*_test.c))
 freshes  := $(sort $(wildcard tests/freshness/*_test.c))
 fuzzers  := $(wildcard tests/fuzz/*_fuzz.c)
-benches  := $(wildcard tests/bench/*.c)
+benches  := $(filter-out %/turns.c,$(wildcard tests/bench/*.c))
 simulate := $(wildcard tests/simulate/*.c)
 
 LIB      := $(B)/libweir.a
@@ -40,6 +40,7 @@ SPLITS   := $(splits:%.c=$(B)/%)
 FRESHES  := $(freshes:%.c=$(B)/%)
 FUZZERS  := $(fuzzers:tests/fuzz/%_fuzz.c=$(B)/fuzz/%)
 BENCHES  := $(benches:tests/bench/%.c=$(B)/%)
+TURNS    := $(B)/turns.so
 SIMULATE := $(B)/simulate
 
 LIB_OBJECTS := $(filter-out $(B)/stages/weir.o,$(sources:%.c=$(B)/%.o)) $(B)/default_topology.o
@@ -96,6 +97,11 @@ $(PROGRAMS): $(B)/%: $(B)/tests/support/%_main.o $(LIBTEST) $(LIB)
 
 $(BENCHES): $(B)/%: $(B)/tests/bench/%.o $(LIB)
 	$(link) $(LIBS)
+
+# Comes before the C library, so that it sees what is called there.
+$(TURNS): tests/bench/turns.c $(B)/flags
+	@echo "  LINK  $@"
+	$(Q)$(COMPILE) $(WARNINGS) -fPIC -shared -o $@ $<
 
 $(SIMULATE): $(simulate:%.c=$(B)/%.o) $(LIB)
 	$(link) $(LIBS)

@@ -74,10 +74,14 @@ static void sift_down(struct expiry *expiry, uint32_t number)
 
 void expiry_note(struct expiry *expiry, uint32_t handle)
 {
-    uint32_t number = pages_number(handle);
+    uint32_t number = pages_number(handle), slot = pages_slot(handle);
     struct expiry_page *page = &expiry->directory[number];
+    uint64_t *group = pages_group(expiry->pages, number, slot / PAGES_GROUP);
     uint64_t expires = entry_expires(entry_at(expiry->pages, handle));
+    bool is_alone = slot % PAGES_GROUP == 0 && expiry->pages->directory[number].used == slot + 1;
 
+    if (is_alone || expires < *group)
+        *group = expires;
     if (page->place == 0)
         *page = (struct expiry_page){expires, ++expiry->count};
     else if (expires < page->earliest)
@@ -102,21 +106,36 @@ void expiry_forget(struct expiry *expiry, uint32_t number)
     sift_down(expiry, last);
 }
 
-/* The entry of the page that expires first; the page's time is true then. */
-static uint32_t look_through(struct expiry *expiry, uint32_t number)
+/* The time of the page's group that has the earliest. */
+static uint64_t *first_group(const struct expiry *expiry, uint32_t number)
 {
-    struct expiry_page *page = &expiry->directory[number];
-    unsigned used = expiry->pages->directory[number].used, first = 0;
+    unsigned groups = (expiry->pages->directory[number].used + PAGES_GROUP - 1) / PAGES_GROUP;
+    uint64_t *first = pages_group(expiry->pages, number, 0);
+
+    for (unsigned i = 1; i < groups; i++) {
+        uint64_t *group = pages_group(expiry->pages, number, i);
+        if (*group < *first)
+            first = group;
+    }
+    return first;
+}
+
+/* The entry of the group that expires first; the group's time is true then. */
+static uint32_t look_through(const struct expiry *expiry, uint32_t number, uint64_t *group)
+{
+    unsigned used = expiry->pages->directory[number].used;
+    unsigned slot = (unsigned)(pages_group(expiry->pages, number, 0) - group) * PAGES_GROUP;
+    unsigned end = slot + PAGES_GROUP < used ? slot + PAGES_GROUP : used, first = slot;
     uint64_t earliest = UINT64_MAX;
 
-    for (unsigned slot = 0; slot < used && earliest > page->earliest; slot++) {
+    for (; slot < end && earliest > *group; slot++) {
         uint64_t expires = entry_expires(entry_at(expiry->pages, pages_handle(number, slot)));
         if (expires < earliest) {
             earliest = expires;
             first = slot;
         }
     }
-    page->earliest = earliest;
+    *group = earliest;
     return pages_handle(number, first);
 }
 
@@ -124,10 +143,13 @@ uint32_t expiry_first(struct expiry *expiry, uint64_t until)
 {
     while (expiry->count > 0 && earliest_at(expiry, 1) <= until) {
         uint32_t number = expiry->heap[1];
-        uint64_t noted = earliest_at(expiry, 1);
-        uint32_t first = look_through(expiry, number);
-        if (earliest_at(expiry, 1) == noted)
-            return first;
+        uint64_t *group = first_group(expiry, number), noted = *group;
+        if (noted == earliest_at(expiry, 1)) { /* else another page may be earlier */
+            uint32_t first = look_through(expiry, number, group);
+            if (*group == noted)
+                return first;
+        }
+        expiry->directory[number].earliest = *first_group(expiry, number);
         sift_down(expiry, number);
     }
     return 0;

@@ -1,10 +1,10 @@
 /* Which entries have expired, to the millisecond, without a byte of its own in any entry.
  *
- * It knows of each page (stages/cache/pages.h) a time before which no entry of that page expires,
- * and keeps the pages in a heap by that time. Where the first page's time has come, it is looked
- * through: its entry that expires first is found, or the page gets its true time and goes down the
- * heap. So an entry that expires costs a look at the times of a page of entries, about 150 of a
- * hundred bytes, and one that is read, moved or removed before costs nothing.
+ * It knows of each page (stages/cache/pages.h), and of each group of 32 slots in it, a time before
+ * which no entry there expires, and keeps the pages in a heap by that time. Where the time of the
+ * first page has come, its first group is looked through: so its entry that expires first is found,
+ * or the group gets its true time, and the page goes down the heap. An entry that expires costs one
+ * or two such looks; one that is removed before costs none.
  *
  * (A timing wheel of lists took 8 bytes of each entry and a MiB of slots, cut lives of more than a
  * minute, and touched two other entries for each one that came or went.) */

@@ -48,7 +48,8 @@ void pages_init(struct pages *pages, size_t max_bytes, bool is_ample)
     struct page_range *narrow = &pages->ranges[NARROW], *wide = &pages->ranges[WIDE];
 
     *pages = (struct pages){.steps = is_ample ? 32 : 16};
-    init_range(narrow, PAGES_PAGE, 1, max_bytes, PAGES_NUMBERS - 1 - PAGES_WIDE);
+    init_range(narrow, is_ample ? PAGES_PAGE : PAGES_SMALL_PAGE, 1, max_bytes,
+               PAGES_NUMBERS - 1 - PAGES_WIDE);
     init_range(wide, PAGES_WIDE_PAGE, narrow->end, max_bytes, is_ample ? PAGES_WIDE : 0);
     pages->directory = memory_alloc(pages_numbers(pages), sizeof *pages->directory);
 }
@@ -67,9 +68,11 @@ void pages_fini(struct pages *pages)
 static bool is_full(const struct pages *pages, struct size_class class)
 {
     uint32_t number = pages->tops[class.number];
-    size_t page = pages->ranges[class.breadth].page;
+    size_t slots = pages->directory[number].used + 1u;
+    size_t groups = (slots + PAGES_GROUP - 1) / PAGES_GROUP;
 
-    return number == 0 || (size_t)(pages->directory[number].used + 1) * class.size > page;
+    return number == 0 ||
+           slots * class.size + groups * sizeof(uint64_t) > pages->ranges[class.breadth].page;
 }
 
 size_t pages_page(const struct pages *pages, size_t size)
@@ -84,18 +87,27 @@ size_t pages_growth(const struct pages *pages, size_t size)
 
     if (!is_full(pages, class))
         return 0;
-    return range->free || range->fresh < range->end ? range->page : SIZE_MAX;
+    return range->spare || range->free || range->fresh < range->end ? range->page : SIZE_MAX;
+}
+
+static uint32_t take_number(const struct pages *pages, struct page_range *range)
+{
+    uint32_t number = range->spare ? range->spare : range->free;
+
+    if (number == 0)
+        return range->fresh++;
+    if (number == range->spare)
+        range->spare = 0;
+    else
+        range->free = pages->directory[number].below;
+    return number;
 }
 
 static void add_page(struct pages *pages, struct size_class class)
 {
     struct page_range *range = &pages->ranges[class.breadth];
-    uint32_t number = range->free;
+    uint32_t number = take_number(pages, range);
 
-    if (number)
-        range->free = pages->directory[number].below;
-    else
-        number = range->fresh++;
     CHECK(number < range->end);
     pages->directory[number] = (struct page){
         .slots = range->begin + (number - range->first) * range->page,
@@ -113,10 +125,14 @@ static void remove_top(struct pages *pages, struct size_class class)
     struct page *page = &pages->directory[number];
 
     pages->tops[class.number] = page->below;
+    pages->bytes -= range->page;
+    if (range->spare == 0) {
+        range->spare = number;
+        return;
+    }
     memory_discard(page->slots, range->page);
     *page = (struct page){.below = range->free};
     range->free = number;
-    pages->bytes -= range->page;
 }
 
 uint32_t pages_take(struct pages *pages, size_t size)
@@ -149,5 +165,9 @@ size_t pages_bytes(const struct pages *pages)
 
 size_t pages_least_bytes(const struct pages *pages)
 {
-    return pages_numbers(pages) * sizeof *pages->directory + MEMORY_OVERHEAD;
+    size_t bytes = pages_numbers(pages) * sizeof *pages->directory + MEMORY_OVERHEAD;
+
+    for (int i = 0; i < BREADTHS; i++)
+        bytes += pages->ranges[i].begin ? pages->ranges[i].page : 0;
+    return bytes;
 }
