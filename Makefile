@@ -22,7 +22,7 @@ MAKEFLAGS += --no-builtin-rules
 .PHONY: all run run-split build-tests test test-asan test-tsan test-split test-freshness test-clients
 .PHONY: test-fresh test-plants simulate fuzz bench bench-growth bench-placements bench-deps
 .PHONY: man install deb test-packages
-.PHONY: format check-format check-layers lint clean help FORCE
+.PHONY: format check-format check-layers check-units lint clean help FORCE
 
 all:
 
@@ -49,6 +49,7 @@ needs-check-format   := format
 needs-lint           := build test lint
 needs-test-fresh     := fresh
 needs-check-layers   :=
+needs-check-units    := build
 needs-clean          :=
 needs-help           :=
 needs-man            := man

@@ -1,216 +1,87 @@
 /* Owns the process: its signals, listening sockets, ZeroMQ's context and the reactors' threads. All
- * but run_worker, tell_drained and tell_failed runs in main's thread, which waits in a loop of its
- * own. */
+ * of it runs in main's thread, which waits in a loop of its own. */
 #include "common/host.h"
 
 #include "common/check.h"
 #include "common/host_guard.h"
 #include "common/host_links.h"
+#include "common/host_listeners.h"
+#include "common/host_notify.h"
+#include "common/host_offer.h"
 #include "common/host_reload.h"
-#include "common/listener.h"
-#include "common/memory.h"
-#include "common/reactor.h"
-#include "common/transport_handover.h"
+#include "common/host_system.h"
+#include "common/host_takeover.h"
+#include "common/host_workers.h"
+#include "common/listener_activation.h"
 #include "common/version.h"
 
 #include <czmq.h>
-#include <limits.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
-#include <sys/resource.h>
 #include <uv.h>
 
 /* czmq.h brings syslog.h, whose macros hide the levels of log.h. */
 #undef LOG_INFO
 #undef LOG_DEBUG
 
-struct host;
-
-/* A reactor's thread, as main sees it. */
-struct worker {
-    struct host *host;
-    struct reactor_setup setup;
-    struct error error;      /* why there is no reactor, or why it cannot serve */
-    struct reactor *reactor; /* created and destroyed in its own thread */
-    struct reactor_bell bell;
-    zactor_t *actor;    /* NULL: not started */
-    uv_async_t on_news; /* it is drained, or has failed: rung by it, heard by main */
+enum host_phase {
+    HOST_OPENING, /* some front end does not listen yet */
+    HOST_SERVING,
+    HOST_LEAVING,  /* another weir has taken over; our clients are still served */
+    HOST_DRAINING, /* what is in progress is finished */
 };
 
 struct host {
+    const struct host_setup *setup;
     const struct topology *topology;
     struct log *log;
-    struct listener *listeners; /* one for each stage, where it has `listen` */
+    struct listener_handed handed; /* what was not bound here */
+    struct host_listeners listeners;
+    struct host_takeover takeover; /* of another by us, where setup->takes_over */
+    struct host_offer *offer;      /* to take over from us; NULL: nobody can */
     struct host_links links;
     struct host_guard *guard; /* NULL: no link of this process is encrypted at its end */
     struct host_reload *reload;
-    struct worker *workers; /* one for each reactor */
-    struct reactor_inboxes *inboxes;
-    size_t undrained;            /* reactors that have not finished their work yet */
-    const struct error *failure; /* of a reactor that cannot serve; NULL: all can */
-    uv_loop_t loop;              /* main's */
+    struct host_workers *workers;
+    struct host_notify notify;
+    enum host_phase phase;
+    bool has_opened;      /* all front ends listen; where we take over, the first is being told */
+    struct error failure; /* why it cannot go on; empty: it can */
+    uv_loop_t loop;       /* main's */
     uv_signal_t on_term, on_int, on_hup;
-    uv_timer_t patience; /* rings at the end of drain_timeout */
+    uv_timer_t patience; /* with the phase */
 };
 
-/* ---- listening sockets ---- */
+/* ---- the end ---- */
 
-static void close_listeners(struct host *host)
+static void fail(struct host *host, const char *reason)
 {
-    for (size_t i = 0; i < host->topology->stage_count; i++)
-        if (host->listeners[i].count > 0)
-            listener_close(&host->listeners[i]);
-    free(host->listeners);
+    error_set(&host->failure, "%s", reason);
+    uv_stop(&host->loop);
 }
 
-static bool open_listeners(struct host *host, struct error *error)
-{
-    host->listeners = memory_alloc(host->topology->stage_count, sizeof *host->listeners);
-    for (size_t i = 0; i < host->topology->stage_count; i++) {
-        const struct topology_stage *stage = &host->topology->stages[i];
-        if (stage->listen != NULL &&
-            host->topology->instances[stage->first_instance].process == host->topology->process &&
-            !listener_open(&host->listeners[i], stage->listen, stage->instance_count, error)) {
-            close_listeners(host);
-            return false;
-        }
-    }
-    return true;
-}
-
-/* ---- the reactors' threads ---- */
-
-static void name_thread(size_t number)
-{
-    char name[16]; /* no longer on Linux */
-    snprintf(name, sizeof name, "weir-%zu", number);
-#if defined(__linux__)
-    pthread_setname_np(pthread_self(), name);
-#elif defined(__APPLE__)
-    pthread_setname_np(name);
-#endif
-}
-
-static void tell_drained(void *worker)
-{
-    uv_async_send(&((struct worker *)worker)->on_news);
-}
-
-/* The first failure of a reactor ends the process, and so is told. */
-static void tell_failed(void *owner, const struct error *error)
-{
-    struct worker *worker = owner;
-    if (worker->error.text[0] != '\0')
-        return;
-    worker->error = *error;
-    handover_give(worker);
-    uv_async_send(&worker->on_news);
-}
-
-/* A reactor's thread. The first signal says that it is up, or that `error` says why not; zactor's
- * own says that it has ended. */
-static void run_worker(zsock_t *pipe, void *argument)
-{
-    struct worker *worker = argument;
-    name_thread(worker->setup.number);
-    struct reactor *reactor = reactor_create(&worker->setup, &worker->error);
-    worker->reactor = reactor;
-    handover_give(worker);
-    zsock_signal(pipe, 0);
-    if (reactor == NULL)
-        return;
-    reactor_run(reactor);
-    reactor_destroy(&reactor);
-    handover_give(worker);
-}
-
-/* Returns when all are up, or the first has failed. */
-static bool start_workers(struct host *host, struct error *error)
-{
-    for (size_t i = 0; i < host->topology->reactor_count; i++) {
-        struct worker *worker = &host->workers[i];
-        if (!reactor_bell_open(&worker->bell, error))
-            return false;
-        worker->setup.bell = &worker->bell;
-        worker->actor = zactor_new(run_worker, worker);
-        if (worker->actor == NULL)
-            return error_set(error, "cannot start a thread");
-        handover_take(worker);
-        if (worker->reactor == NULL)
-            return error_set(error, "%s", worker->error.text);
-    }
-    return true;
-}
-
-/* Until the last has ended, it may ring for those that have. */
-static void stop_workers(struct host *host)
-{
-    for (size_t i = host->topology->reactor_count; i-- > 0;) {
-        struct worker *worker = &host->workers[i];
-        if (worker->actor == NULL)
-            continue;
-        if (worker->reactor != NULL)
-            reactor_stop(worker->reactor);
-        zactor_destroy(&worker->actor);
-        handover_take(worker);
-    }
-    for (size_t i = 0; i < host->topology->reactor_count; i++)
-        if (host->workers[i].setup.bell != NULL)
-            reactor_bell_close(&host->workers[i].bell);
-    reactor_inboxes_destroy(&host->inboxes);
-}
-
-static void prepare_workers(struct host *host,
-                            const struct stage_kind *(*kind_of)(const struct kind_spec *spec))
-{
-    void *context;
-    if (host->links.are_split)
-        zsys_set_io_threads(2); /* one for what is small, one for what is huge */
-    context = zsys_init();
-    host->workers = memory_alloc(host->topology->reactor_count, sizeof *host->workers);
-    host->inboxes = reactor_inboxes_create();
-    host->undrained = host->topology->reactor_count;
-    for (size_t i = 0; i < host->topology->reactor_count; i++) {
-        struct worker *worker = &host->workers[i];
-        worker->host = host;
-        worker->setup = (struct reactor_setup){
-            .topology = host->topology,
-            .number = i,
-            .kind_of = kind_of,
-            .context = context,
-            .inboxes = host->inboxes,
-            .keys = host->links.has_keys ? &host->links.own : NULL,
-            .ring_seed = host->links.has_seed ? host->links.seed : NULL,
-            .listeners = host->listeners,
-            .reloads = host_reload_for_reactors(host->reload),
-            .log = host->log,
-            .on_drained = tell_drained,
-            .on_failed = tell_failed,
-            .owner = worker,
-        };
-    }
-}
-
-/* ---- main's loop: from the first signal to the end of the drain ---- */
-
-static void on_news(uv_async_t *async)
-{
-    struct worker *worker = async->data;
-    struct host *host = worker->host;
-    handover_take(worker);
-    if (worker->error.text[0] != '\0')
-        host->failure = &worker->error;
-    if (host->failure != NULL || --host->undrained == 0)
-        uv_stop(&host->loop);
-}
-
-static void on_out_of_patience(uv_timer_t *timer)
+static void on_drain_timeout(uv_timer_t *timer)
 {
     struct host *host = timer->data;
     log_write(host->log, LOG_WARN, "host", "drain-cut-short",
-              LOG_NUMBER("reactors_left", (int64_t)host->undrained));
+              LOG_NUMBER("reactors_left", (int64_t)host_workers_undrained(host->workers)));
     uv_stop(&host->loop);
+}
+
+static void wait_for_drain(struct host *host, uv_timer_cb on_timeout)
+{
+    uv_timer_start(&host->patience, on_timeout,
+                   (uint64_t)(host_reload_topology(host->reload)->drain_timeout / MILLISECOND), 0);
+}
+
+static void drain(struct host *host)
+{
+    host->phase = HOST_DRAINING;
+    host_notify_stopping(&host->notify);
+    if (host->offer != NULL)
+        host_offer_withdraw(host->offer); /* its copies would keep the sockets open */
+    host_workers_drain(host->workers, DRAIN_PROMPT);
+    wait_for_drain(host, on_drain_timeout);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -221,10 +92,96 @@ static void on_signal(uv_signal_t *handle, int number)
     uv_signal_stop(&host->on_int);
     log_write(host->log, LOG_INFO, "host", "draining",
               LOG_TEXT("signal", number == SIGTERM ? "SIGTERM" : "SIGINT"));
-    for (size_t i = 0; i < host->topology->reactor_count; i++)
-        reactor_drain(host->workers[i].reactor);
-    uv_timer_start(&host->patience, on_out_of_patience,
-                   (uint64_t)(host_reload_topology(host->reload)->drain_timeout / MILLISECOND), 0);
+    drain(host);
+}
+
+/* Those clients that have not left by now are not going to. */
+static void on_leaving_timeout(uv_timer_t *timer)
+{
+    struct host *host = timer->data;
+    log_write(host->log, LOG_INFO, "host", "draining",
+              LOG_NUMBER("reactors_left", (int64_t)host_workers_undrained(host->workers)));
+    drain(host);
+}
+
+static void on_taken(void *owner, int64_t pid)
+{
+    struct host *host = owner;
+    log_write(host->log, LOG_INFO, "host", "taken-over", LOG_NUMBER("by", pid));
+    host->phase = HOST_LEAVING;
+    host_notify_taken_over(&host->notify, pid);
+    host_listeners_disown(&host->listeners);
+    host_workers_drain(host->workers, DRAIN_PATIENT);
+    wait_for_drain(host, on_leaving_timeout);
+}
+
+/* ---- the beginning ---- */
+
+static void serve(struct host *host)
+{
+    host->phase = HOST_SERVING;
+    host_notify_ready(&host->notify, host->workers);
+    if (host->offer != NULL)
+        host_offer_begin(host->offer, &host->handed);
+    listener_handed_close(&host->handed);
+}
+
+/* A path that nobody listens at any more would be in the way of whoever wants it next. */
+static void drop_spare(struct host *host)
+{
+    const struct listener_handed_socket *spare;
+    while ((spare = listener_handed_spare(&host->handed)) != NULL) {
+        log_write(host->log, LOG_INFO, "host", "not-listening-any-more",
+                  LOG_TEXT("address", spare->address));
+        listener_handed_drop(&host->handed, spare);
+    }
+}
+
+static void on_takeover_done(void *owner, const char *refusal)
+{
+    struct host *host = owner;
+    if (host->phase != HOST_OPENING)
+        return; /* a signal was faster */
+    if (refusal != NULL) {
+        fail(host, refusal);
+        return;
+    }
+    log_write(host->log, LOG_INFO, "host", "took-over",
+              LOG_NUMBER("sockets", (int64_t)host->handed.count));
+    host_listeners_own(&host->listeners, &host->handed);
+    drop_spare(host);
+    serve(host);
+}
+
+static void on_opening_timeout(uv_timer_t *timer)
+{
+    fail(timer->data, "--takeover: the stages were not ready in time (is Redis there?); the "
+                      "running weir goes on");
+}
+
+static void on_opened(struct host *host)
+{
+    uv_timer_stop(&host->patience);
+    if (host->setup->takes_over)
+        host_takeover_finish(&host->takeover, &host->loop, on_takeover_done, host);
+    else
+        serve(host);
+}
+
+/* ---- main's loop ---- */
+
+static void on_news(void *owner)
+{
+    struct host *host = owner;
+    const struct error *failure = host_workers_failure(host->workers);
+    if (failure != NULL)
+        fail(host, failure->text);
+    else if (host->phase == HOST_OPENING && !host->has_opened &&
+             host_workers_have_opened(host->workers)) {
+        host->has_opened = true;
+        on_opened(host);
+    } else if (host->phase >= HOST_LEAVING && host_workers_undrained(host->workers) == 0)
+        uv_stop(&host->loop);
 }
 
 static void on_hangup(uv_signal_t *handle, int number)
@@ -236,22 +193,25 @@ static void on_hangup(uv_signal_t *handle, int number)
 
 static void order_reactors(void *owner, const struct reactor_order *order)
 {
-    struct host *host = owner;
-    for (size_t i = 0; i < host->topology->reactor_count; i++)
-        reactor_order(host->workers[i].reactor, order);
+    host_workers_order(((struct host *)owner)->workers, order);
 }
 
-static void open_handles(struct host *host)
+static void on_reload(void *owner, bool is_under_way)
 {
+    const struct host *host = owner;
+    if (host->phase == HOST_SERVING)
+        host_notify_reload(&host->notify, is_under_way);
+}
+
+static void open_loop(struct host *host)
+{
+    CHECK(uv_loop_init(&host->loop) == 0); /* nothing is open yet that could be too much */
     uv_signal_init(&host->loop, &host->on_term);
     uv_signal_init(&host->loop, &host->on_int);
     uv_signal_init(&host->loop, &host->on_hup);
     uv_timer_init(&host->loop, &host->patience);
     host->on_term.data = host->on_int.data = host->on_hup.data = host->patience.data = host;
-    for (size_t i = 0; i < host->topology->reactor_count; i++) {
-        CHECK(uv_async_init(&host->loop, &host->workers[i].on_news, on_news) == 0);
-        host->workers[i].on_news.data = &host->workers[i];
-    }
+    host_notify_open(&host->notify, &host->loop, host->log);
 }
 
 static void close_loop(struct host *host)
@@ -260,11 +220,17 @@ static void close_loop(struct host *host)
     uv_close((uv_handle_t *)&host->on_int, NULL);
     uv_close((uv_handle_t *)&host->on_hup, NULL);
     uv_close((uv_handle_t *)&host->patience, NULL);
-    host_reload_close(host->reload);
-    for (size_t i = 0; i < host->topology->reactor_count; i++)
-        uv_close((uv_handle_t *)&host->workers[i].on_news, NULL);
+    host_notify_close(&host->notify);
+    host_takeover_close(&host->takeover);
+    if (host->offer != NULL)
+        host_offer_withdraw(host->offer);
+    if (host->workers != NULL) {
+        host_workers_close(host->workers);
+        host_reload_close(host->reload);
+    }
     uv_run(&host->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&host->loop) == 0);
+    host_offer_destroy(&host->offer);
 }
 
 /* Takes the signals, those that came during the start too. */
@@ -273,38 +239,13 @@ static void wait_for_end(struct host *host, const sigset_t *unblocked)
     uv_signal_start(&host->on_term, on_signal, SIGTERM);
     uv_signal_start(&host->on_int, on_signal, SIGINT);
     uv_signal_start(&host->on_hup, on_hangup, SIGHUP);
+    if (host->setup->takes_over)
+        uv_timer_start(&host->patience, on_opening_timeout, TAKEOVER_PATIENCE / MILLISECOND, 0);
     pthread_sigmask(SIG_SETMASK, unblocked, NULL);
     uv_run(&host->loop, UV_RUN_DEFAULT);
 }
 
 /* ---- the whole ---- */
-
-/* As many open files as the system lets us have: each client takes one, and libzmq ends the process
- * when it finds none left. Where this fails, the limit stays as it was. */
-static void raise_file_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-#if defined(__APPLE__) && defined(OPEN_MAX)
-    if (limit.rlim_cur > OPEN_MAX)
-        limit.rlim_cur = OPEN_MAX; /* macOS refuses more, whatever the hard limit says */
-#endif
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-/* Signals are main's; those that a faulty instruction raises stay with its thread. */
-static void block_signals(sigset_t *before)
-{
-    sigset_t all;
-    sigfillset(&all);
-    sigdelset(&all, SIGSEGV);
-    sigdelset(&all, SIGBUS);
-    sigdelset(&all, SIGFPE);
-    sigdelset(&all, SIGILL);
-    pthread_sigmask(SIG_BLOCK, &all, before);
-}
 
 static const char *name_of(const struct topology *topology)
 {
@@ -325,64 +266,133 @@ static bool start_guard(struct host *host, struct error *error)
 static bool run(struct host *host, struct error *error)
 {
     sigset_t before;
-    block_signals(&before); /* every thread started from here on inherits this */
-    bool is_up = start_guard(host, error) && start_workers(host, error);
+    host_system_block_signals(&before); /* every thread started from here on inherits this */
+    bool is_up = start_guard(host, error) && host_workers_start(host->workers, error);
     if (is_up) {
         log_write(host->log, LOG_INFO, "host", "started", LOG_TEXT("version", WEIR_VERSION),
                   LOG_TEXT("topology", host->topology->file),
                   LOG_TEXT("process", name_of(host->topology)),
                   LOG_NUMBER("reactors", (int64_t)host->topology->reactor_count));
         wait_for_end(host, &before);
-        is_up = host->failure == NULL || error_set(error, "%s", host->failure->text);
+        is_up = host->failure.text[0] == '\0' || error_set(error, "%s", host->failure.text);
     }
-    stop_workers(host);
+    host_workers_stop(host->workers);
     host_guard_stop(&host->guard);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return is_up;
 }
 
-static void prepare_reloads(struct host *host, const struct host_setup *setup)
+static void prepare_reloads(struct host *host)
 {
-    const struct host_reload_setup reload = {
-        .topology = setup->topology,
-        .load = setup->load,
-        .owner = setup->owner,
+    const struct host_reload_setup setup = {
+        .topology = host->topology,
+        .load = host->setup->load,
+        .owner = host->setup->owner,
         .order = order_reactors,
+        .on_reload = on_reload,
         .host = host,
-        .log = setup->log,
+        .log = host->log,
     };
-    host->reload = host_reload_create(&reload, &host->loop);
+    host->reload = host_reload_create(&setup, &host->loop);
+}
+
+static void prepare_workers(struct host *host)
+{
+    if (host->links.are_split)
+        zsys_set_io_threads(2); /* one for what is small, one for what is huge */
+    const struct host_workers_setup setup = {
+        .reactor = {.topology = host->topology,
+                    .kind_of = host->setup->kind_of,
+                    .context = zsys_init(),
+                    .keys = host->links.has_keys ? &host->links.own : NULL,
+                    .ring_seed = host->links.has_seed ? host->links.seed : NULL,
+                    .listeners = host->listeners.all,
+                    .reloads = host_reload_for_reactors(host->reload),
+                    .log = host->log,
+                    .opens_when_ready = host->setup->takes_over},
+        .loop = &host->loop,
+        .on_news = on_news,
+        .owner = host,
+    };
+    host->workers = host_workers_create(&setup);
+}
+
+/* The sockets of who runs now, or of who started us. */
+static bool receive_listeners(struct host *host, const char *path, struct error *error)
+{
+    if (!listener_activation_take(&host->handed, error))
+        return false;
+    if (!host->setup->takes_over)
+        return true;
+    if (path == NULL)
+        return error_set(error, "--takeover: %s names no path for it: takeover",
+                         host->topology->file);
+    if (host->handed.count > 0)
+        return error_set(error, "--takeover: the service manager hands over sockets (LISTEN_FDS); "
+                                "a running weir cannot, too");
+    return host_takeover_receive(&host->takeover, path, &host->handed, error);
+}
+
+static bool make_offer(struct host *host, const char *path, struct error *error)
+{
+    const struct host_offer_setup setup = {.path = path,
+                                           .listeners = &host->listeners,
+                                           .log = host->log,
+                                           .loop = &host->loop,
+                                           .on_taken = on_taken,
+                                           .owner = host};
+    if (path == NULL)
+        return true;
+    host->offer = host_offer_create(&setup, &host->handed, error);
+    return host->offer != NULL;
+}
+
+/* All that can fail before there is a thread. */
+static bool open_all(struct host *host, struct error *error)
+{
+    const char *path = host->topology->processes[host->topology->process].takeover;
+    if (!receive_listeners(host, path, error) ||
+        !host_links_open(&host->links, host->topology, error) ||
+        !host_listeners_open(&host->listeners, host->topology, &host->handed, error) ||
+        !make_offer(host, path, error))
+        return false;
+    const struct listener_handed_socket *spare = listener_handed_spare(&host->handed);
+    return spare == NULL || host->setup->takes_over ||
+           error_set(error, "LISTEN_FDS: no stage of this process listens at %s", spare->address);
 }
 
 int host_run(const struct host_setup *setup, struct error *error)
 {
-    struct host host = {.topology = setup->topology, .log = setup->log};
+    struct host host = {.setup = setup,
+                        .topology = setup->topology,
+                        .log = setup->log,
+                        .takeover.channel.descriptor = -1};
     signal(SIGPIPE, SIG_IGN);
-    raise_file_limit();
+    host_system_raise_file_limit();
     if (sodium_init() < 0) {
         error_set(error, "the system has no random numbers");
         return EXIT_FAILURE;
     }
-    if (!host_links_open(&host.links, setup->topology, error) || !open_listeners(&host, error)) {
-        host_links_close(&host.links);
-        return EXIT_FAILURE;
+    open_loop(&host);
+    bool is_up = open_all(&host, error);
+    if (is_up) {
+        zsys_handler_set(NULL); /* czmq would take the signals */
+        prepare_reloads(&host);
+        prepare_workers(&host);
+        is_up = run(&host, error);
     }
-    zsys_handler_set(NULL);               /* czmq would take the signals */
-    CHECK(uv_loop_init(&host.loop) == 0); /* nothing is open yet that could be too much */
-    prepare_reloads(&host, setup);
-    prepare_workers(&host, setup->kind_of);
-    open_handles(&host);
-
-    const bool is_up = run(&host, error);
-
+    const bool is_drained = is_up && host_workers_undrained(host.workers) == 0;
     close_loop(&host);
-    host_reload_destroy(&host.reload);
-    free(host.workers);
-    zsys_shutdown();
+    if (host.workers != NULL) {
+        host_workers_destroy(&host.workers);
+        host_reload_destroy(&host.reload);
+        zsys_shutdown();
+    }
     host_links_close(&host.links);
-    close_listeners(&host);
+    host_listeners_close(&host.listeners);
+    listener_handed_close(&host.handed);
     if (is_up)
-        log_write(setup->log, LOG_INFO, "host", "stopped",
-                  LOG_TEXT("reason", host.undrained == 0 ? "drained" : "drain_timeout"));
+        log_write(host.log, LOG_INFO, "host", "stopped",
+                  LOG_TEXT("reason", is_drained ? "drained" : "drain_timeout"));
     return is_up ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -20,12 +20,19 @@ struct host_setup {
     struct topology *(*load)(void *owner, struct error *error);
     void *owner; /* of `load` */
     struct log *log;
+    bool takes_over; /* from the weir that runs: its listening sockets become ours (takeover.h) */
 };
 
 /* Runs the whole topology until SIGTERM or SIGINT, then drains and returns the exit code: 0 after a
- * drain (cut at drain_timeout or not), 1 with `error` set when it could not start. A second signal
- * ends the process at once; SIGHUP reloads. Called from main's thread, which waits here; it may be
- * called once in a process. */
+ * drain (cut at drain_timeout or not), 1 with `error` set when it could not start, or not take
+ * over. A second signal ends the process at once; SIGHUP reloads.
+ *
+ * Where another weir takes over from this one, its clients are served on until they have left, or
+ * for drain_timeout; then it drains as on SIGTERM, and the exit code is 0.
+ *
+ * What the service manager says in the environment (listener_activation.h, notify.h) is heeded, and
+ * taken out of it. Called from main's thread, which waits here; it may be called once in a process.
+ */
 int host_run(const struct host_setup *setup, struct error *error);
 
 #endif

@@ -142,6 +142,7 @@ static void on_all_done(uv_async_t *async)
         break;
     case REACTOR_TELLS:
         reload->is_busy = false;
+        reload->setup.on_reload(reload->setup.host, false);
         if (reload->is_wanted)
             host_reload_begin(reload);
         break;
@@ -179,6 +180,7 @@ void host_reload_begin(struct host_reload *reload)
     if (reload->is_busy)
         return;
     reload->is_busy = true;
+    reload->setup.on_reload(reload->setup.host, true);
     atomic_fetch_add(&reload->reactors.begun, 1);
     if (!read_anew(reload, &reasons)) {
         refuse(reload, &reasons);

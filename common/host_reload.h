@@ -28,6 +28,8 @@ struct host_reload_setup {
     void *owner; /* of `load` */
     /* Hands the order to all reactors of the topology. */
     void (*order)(void *host, const struct reactor_order *order);
+    /* Each time that one begins, and when it is over. */
+    void (*on_reload)(void *host, bool is_under_way);
     void *host;
     struct log *log;
 };

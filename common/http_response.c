@@ -33,6 +33,7 @@ static const struct status_row statuses[HTTP_STATUSES] = {
     STATUS(200, "OK", ""),
     STATUS(304, "Not Modified", ""),
     STATUS(400, "Bad Request", ""),
+    STATUS(401, "Unauthorized", ""),
     STATUS(403, "Forbidden", ""),
     STATUS(404, "Not Found", ""),
     STATUS(405, "Method Not Allowed", "Allow: GET, HEAD\r\n"),

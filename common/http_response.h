@@ -26,7 +26,7 @@ enum http_connection {
     HTTP_CLOSES      /* behind this response */
 };
 
-#define HTTP_STATUSES 16
+#define HTTP_STATUSES 17
 
 /* The place of a status in the table (0 to HTTP_STATUSES - 1), and back. CHECK: it is there. */
 size_t http_status_index(int status);

@@ -80,7 +80,7 @@ enum server_take http_server_take(struct http_server *http, struct http_session 
     session->seen = (struct http_seen){0};
     taken->form = (request->is_head ? FORM_HEAD : 0) | (request->is_old ? FORM_OLD : 0);
     taken->size = verdict == HTTP_READY ? request->size : input.size;
-    taken->is_last = !request->keeps_alive;
+    taken->is_last = !request->keeps_alive || (taken->may_be_last && taken->size == input.size);
     if (verdict == HTTP_READY)
         return SERVER_ASK;
     return http_server_reject(http, request->status, request->problem, taken, reply);

@@ -148,22 +148,47 @@ static int bind_first(const struct endpoint *endpoint)
     return -1;
 }
 
+/* A socket without a path, or with an abstract one, is none of ours. */
+static bool name_path(const struct sockaddr_un *address, size_t size,
+                      char name[LISTENER_ADDRESS_SIZE])
+{
+    const size_t start = offsetof(struct sockaddr_un, sun_path);
+    const size_t most = size > start ? size - start : 0;
+    return most > 0 && address->sun_path[0] == '/' &&
+           snprintf(name, LISTENER_ADDRESS_SIZE, UNIX_PREFIX "%.*s", (int)most, address->sun_path) <
+               LISTENER_ADDRESS_SIZE;
+}
+
+bool listener_name_socket(const struct sockaddr *address, size_t size,
+                          char name[LISTENER_ADDRESS_SIZE])
+{
+    char host[64], port[8];
+    if (address->sa_family == AF_UNIX)
+        return name_path((const struct sockaddr_un *)address, size, name);
+    if (getnameinfo(address, (socklen_t)size, host, sizeof(host), port, sizeof(port),
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return false;
+    bool is_six = address->sa_family == AF_INET6;
+    return snprintf(name, LISTENER_ADDRESS_SIZE, is_six ? "[%s]:%s" : "%s:%s", host, port) <
+           LISTENER_ADDRESS_SIZE;
+}
+
+bool listener_name_address(const char *address, char name[LISTENER_ADDRESS_SIZE],
+                           struct error *error)
+{
+    struct endpoint endpoint;
+    return parse(address, &endpoint, error) &&
+           (listener_name_socket((const struct sockaddr *)&endpoint.address, endpoint.size, name) ||
+            error_set(error, "%s: cannot be written as an address", address));
+}
+
 /* Learns which port was taken, and says the address as it is. */
 static bool name_bound(struct listener *listener, int descriptor, struct endpoint *endpoint)
 {
-    char host[64], port[8];
-    if (endpoint->path) {
-        snprintf(listener->address, sizeof(listener->address), UNIX_PREFIX "%s", endpoint->path);
-        return true;
-    }
-    if (getsockname(descriptor, (struct sockaddr *)&endpoint->address, &endpoint->size) != 0 ||
-        getnameinfo((struct sockaddr *)&endpoint->address, endpoint->size, host, sizeof(host), port,
-                    sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-        return false;
-    bool is_six = endpoint->address.ss_family == AF_INET6;
-    snprintf(listener->address, sizeof(listener->address), is_six ? "[%s]:%s" : "%s:%s", host,
-             port);
-    return true;
+    struct sockaddr *address = (struct sockaddr *)&endpoint->address;
+    listener->owns_path = true;
+    return (endpoint->path || getsockname(descriptor, address, &endpoint->size) == 0) &&
+           listener_name_socket(address, endpoint->size, listener->address);
 }
 
 #ifdef __linux__
@@ -220,7 +245,7 @@ void listener_close(struct listener *listener)
     for (size_t i = 0; i < listener->count; i++)
         if (listener->descriptors[i] >= 0)
             close(listener->descriptors[i]);
-    if (strncmp(listener->address, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
+    if (listener->owns_path && strncmp(listener->address, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
         unlink(listener->address + strlen(UNIX_PREFIX));
     *listener = (struct listener){0};
 }

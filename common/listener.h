@@ -16,14 +16,25 @@
 
 #define LISTENER_BACKLOG       4096
 #define LISTENER_MAX_INSTANCES 64
+#define LISTENER_ADDRESS_SIZE  128 /* bytes of an address as text, with its end */
+
+struct sockaddr;
 
 struct listener {
     int descriptors[LISTENER_MAX_INSTANCES]; /* bound, non-blocking, close-on-exec; -1 once taken */
     size_t count;
-    char address[128]; /* as bound: with the port that was taken */
+    char address[LISTENER_ADDRESS_SIZE]; /* as bound: with the port that was taken */
+    bool owns_path;                      /* of a Unix socket: closing it removes that */
 };
 
 bool listener_check_address(const char *address, struct error *error);
+
+/* The one way to write a socket's address, and an address that listener_check_address lets pass:
+ * so two texts are the same where the addresses are. False: no such address. */
+bool listener_name_socket(const struct sockaddr *address, size_t size,
+                          char name[LISTENER_ADDRESS_SIZE]);
+bool listener_name_address(const char *address, char name[LISTENER_ADDRESS_SIZE],
+                           struct error *error);
 
 /* Binds; nothing is left open on failure. Blocks only for local calls. */
 bool listener_open(struct listener *listener, const char *address, size_t instances,
@@ -34,7 +45,7 @@ bool listener_open(struct listener *listener, const char *address, size_t instan
  * beside us. */
 void listener_prepare(int descriptor);
 
-/* Closes what was not taken, and removes the path of a Unix socket. */
+/* Closes what was not taken, and removes the path of a Unix socket where it owns that. */
 void listener_close(struct listener *listener);
 
 #endif

@@ -62,12 +62,17 @@ enum status {
     STATUS_COUNT
 };
 
-/* What will not do as an answer. */
 enum ask_flag {
-    ASK_RENEW = 1,  /* one that is past its time: it must be fetched, or still have life */
-    ASK_REFRESH = 2 /* one that is stored: Redis must be asked, now or by a fetch under way */
+    /* What will not do as an answer. */
+    ASK_RENEW = 1,   /* one that is past its time: it must be fetched, or still have life */
+    ASK_REFRESH = 2, /* one that is stored: Redis must be asked, now or by a fetch under way */
+    /* No value is wanted. The origin is to announce, to all whom it reaches, that the key has
+     * changed; NONE says that it has. */
+    ASK_PURGE = 4,
+    ASK_PURGE_ALL = 8 /* the same of every key */
 };
-#define ASK_FLAGS (ASK_RENEW | ASK_REFRESH)
+#define ASK_FLAGS  (ASK_RENEW | ASK_REFRESH | ASK_PURGES)
+#define ASK_PURGES (ASK_PURGE | ASK_PURGE_ALL)
 
 /* One ask, valid during the call that hands it over. */
 struct ask {

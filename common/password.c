@@ -38,3 +38,16 @@ char *password_read(const char *path, struct error *error)
     sodium_memzero(text, sizeof(text));
     return password;
 }
+
+void password_hash(struct bytes password, unsigned char hash[PASSWORD_HASH])
+{
+    crypto_generichash(hash, PASSWORD_HASH, (const unsigned char *)password.data, password.size,
+                       NULL, 0);
+}
+
+bool password_is(const unsigned char hash[PASSWORD_HASH], struct bytes said)
+{
+    unsigned char given[PASSWORD_HASH];
+    password_hash(said, given);
+    return sodium_memcmp(given, hash, sizeof(given)) == 0;
+}

@@ -43,6 +43,9 @@ void port_ask_destroy(struct ask_port **port);
  * has_work. Returns when the port wants a round all the same (mono ns). */
 int64_t port_ask_move(struct ask_port *port, struct moment now);
 
+/* Whether every shard has a session, those in other processes too. */
+bool port_ask_is_whole(const struct ask_port *port);
+
 /* Whether all shards are in other processes, and none of them has a session. */
 bool port_ask_is_away(const struct ask_port *port);
 

@@ -334,6 +334,15 @@ int64_t port_ask_move(struct ask_port *port, struct moment now)
     return wake;
 }
 
+bool port_ask_is_whole(const struct ask_port *port)
+{
+    const struct asking *asking = (const struct asking *)port;
+    for (size_t i = 0; i < asking->port.shards; i++)
+        if (!link_asker_is_open(asking->shards[i].link))
+            return false;
+    return true;
+}
+
 bool port_ask_is_away(const struct ask_port *port)
 {
     const struct asking *asking = (const struct asking *)port;

@@ -25,15 +25,30 @@ static void end_turn(struct turn *turn)
     clock_mark_old(&reactor->clock);
 }
 
-static void on_drain(uv_async_t *async)
+static void drain_stages(struct reactor *reactor, enum drain_manner manner)
 {
-    struct reactor *reactor = async->data;
     for (size_t i = 0; i < reactor->stage_count; i++) {
         const struct port_owner *owner = &reactor->stages[i].owner;
         if (owner->kind->drain != NULL)
-            owner->kind->drain(owner->stage, clock_read(&reactor->clock));
+            owner->kind->drain(owner->stage, clock_read(&reactor->clock), manner);
     }
     reactor->is_draining = true;
+}
+
+static void on_drain(uv_async_t *async)
+{
+    drain_stages(async->data, DRAIN_PROMPT);
+}
+
+static void on_retire(uv_async_t *async)
+{
+    drain_stages(async->data, DRAIN_PATIENT);
+}
+
+static void on_ping(uv_async_t *async)
+{
+    struct reactor *reactor = async->data;
+    reactor->setup.on_answered(reactor->setup.owner);
 }
 
 static void on_stop(uv_async_t *async)
@@ -57,6 +72,8 @@ static bool open_loop(struct reactor *reactor, struct error *error)
         uv_loop_close(&reactor->loop);
     if (result != 0)
         return error_set(error, "cannot make an event loop: %s", uv_strerror(result));
+    CHECK(uv_async_init(&reactor->loop, &reactor->on_retire, on_retire) == 0);
+    CHECK(uv_async_init(&reactor->loop, &reactor->on_ping, on_ping) == 0);
     CHECK(uv_poll_init(&reactor->loop, &reactor->on_bell,
                        reactor_bell_descriptor(reactor->setup.bell)) == 0);
     CHECK(uv_poll_start(&reactor->on_bell, UV_READABLE, on_bell) == 0);
@@ -66,6 +83,8 @@ static bool open_loop(struct reactor *reactor, struct error *error)
     uv_prepare_init(&reactor->loop, &reactor->before_wait);
     uv_prepare_start(&reactor->before_wait, on_wait);
     reactor->on_drain.data = reactor;
+    reactor->on_retire.data = reactor;
+    reactor->on_ping.data = reactor;
     reactor->on_stop.data = reactor;
     reactor->on_bell.data = reactor;
     reactor->timer.data = reactor;
@@ -264,6 +283,8 @@ void reactor_destroy(struct reactor **reactor_address)
     uv_close((uv_handle_t *)&reactor->before_wait, NULL);
     uv_close((uv_handle_t *)&reactor->timer, NULL);
     uv_close((uv_handle_t *)&reactor->on_drain, NULL);
+    uv_close((uv_handle_t *)&reactor->on_retire, NULL);
+    uv_close((uv_handle_t *)&reactor->on_ping, NULL);
     uv_close((uv_handle_t *)&reactor->on_stop, NULL);
     uv_close((uv_handle_t *)&reactor->reload.on_order, NULL);
     uv_close((uv_handle_t *)&reactor->on_bell, NULL);
@@ -284,9 +305,14 @@ void reactor_destroy(struct reactor **reactor_address)
 
 /* ---- from other threads ---- */
 
-void reactor_drain(struct reactor *reactor)
+void reactor_drain(struct reactor *reactor, enum drain_manner manner)
 {
-    uv_async_send(&reactor->on_drain);
+    uv_async_send(manner == DRAIN_PROMPT ? &reactor->on_drain : &reactor->on_retire);
+}
+
+void reactor_ping(struct reactor *reactor)
+{
+    uv_async_send(&reactor->on_ping);
 }
 
 void reactor_stop(struct reactor *reactor)

@@ -62,9 +62,15 @@ struct reactor_setup {
     struct listener *listeners;      /* one for each stage of the topology, where it has `listen` */
     struct reactor_reloads *reloads; /* NULL: there are none */
     struct log *log;
-    void (*on_drained)(void *owner); /* in the reactor's thread, once */
-    /* In the reactor's thread, for each stage that cannot open: the process is to end. */
-    void (*on_failed)(void *owner, const struct error *error);
+    bool opens_when_ready; /* stages wait until all that they ask is there, in other processes too,
+                              and can do its work: another weir serves meanwhile */
+
+    /* All in the reactor's thread. */
+    void (*on_opened)(void *owner);  /* once: all stages are open and can be asked */
+    void (*on_drained)(void *owner); /* once */
+    void (*on_failed)(void *owner, const struct error *error); /* for each stage that cannot open:
+                                                                  the process is to end */
+    void (*on_answered)(void *owner);                          /* a ping */
     void *owner;
 };
 
@@ -78,8 +84,10 @@ void reactor_run(struct reactor *reactor);
 void reactor_destroy(struct reactor **reactor);
 
 /* From any thread, until reactor_run has returned. */
-void reactor_drain(struct reactor *reactor); /* tells the stages; on_drained follows */
+/* Tells the stages; on_drained follows. */
+void reactor_drain(struct reactor *reactor, enum drain_manner manner);
 void reactor_stop(struct reactor *reactor);
+void reactor_ping(struct reactor *reactor); /* on_answered follows, if it turns */
 /* One at a time: not before the one before is done. */
 void reactor_order(struct reactor *reactor, const struct reactor_order *order);
 

@@ -42,10 +42,12 @@ struct reactor {
     uv_loop_t loop;
     uv_prepare_t before_wait; /* marks the clock as old */
     uv_timer_t timer;
-    int64_t timer_at;    /* mono ns: when the timer will ring, or NEVER */
-    uv_async_t on_drain; /* rung from other threads */
-    uv_async_t on_stop;  /* rung from other threads */
-    uv_poll_t on_bell;   /* the setup's: rung by other reactors */
+    int64_t timer_at;     /* mono ns: when the timer will ring, or NEVER */
+    uv_async_t on_drain;  /* rung from other threads: promptly */
+    uv_async_t on_retire; /* rung from other threads: patiently */
+    uv_async_t on_ping;   /* rung from other threads */
+    uv_async_t on_stop;   /* rung from other threads */
+    uv_poll_t on_bell;    /* the setup's: rung by other reactors */
     struct reactor_reload reload;
 
     bool has_work_left; /* the next turn does not wait */

@@ -23,9 +23,21 @@ static int64_t move_messages(struct reactor *reactor, struct moment now)
     return clock_earlier(wake, port_serve_move(reactor->control.serves, now));
 }
 
-static bool is_open(const struct ask_port *port)
+static bool is_open(const struct reactor *reactor, const struct ask_port *port)
 {
-    return port == NULL || port->is_open(port);
+    return port == NULL ||
+           (reactor->setup.opens_when_ready ? port_ask_is_whole(port) : port->is_open(port));
+}
+
+/* Whether others may begin to ask it. */
+static bool may_serve(const struct reactor *reactor, const struct reactor_stage *stage,
+                      bool can_ask, struct moment now)
+{
+    const struct stage_kind *kind = stage->owner.kind;
+    const bool is_settled =
+        kind->is_settled != NULL ? kind->is_settled(stage->owner.stage) : can_ask;
+    return is_settled && (!reactor->setup.opens_when_ready || kind->unready == NULL ||
+                          kind->unready(stage->owner.stage, now) == NULL);
 }
 
 /* Lets one stage be asked, and tells it that it can ask, when the time has come. Whether it has
@@ -33,7 +45,7 @@ static bool is_open(const struct ask_port *port)
 static bool open_stage(struct reactor *reactor, struct reactor_stage *stage, struct moment now)
 {
     const struct stage_kind *kind = stage->owner.kind;
-    const bool can_ask = is_open(stage->asks) && is_open(stage->control);
+    const bool can_ask = is_open(reactor, stage->asks) && is_open(reactor, stage->control);
     if (can_ask && !stage->is_open) {
         stage->is_open = true;
         struct error reason, error;
@@ -42,8 +54,7 @@ static bool open_stage(struct reactor *reactor, struct reactor_stage *stage, str
             reactor->setup.on_failed(reactor->setup.owner, &error);
         }
     }
-    if (stage->serves != NULL && !stage->is_serving &&
-        (kind->is_settled != NULL ? kind->is_settled(stage->owner.stage) : can_ask)) {
+    if (stage->serves != NULL && !stage->is_serving && may_serve(reactor, stage, can_ask, now)) {
         stage->is_serving = true;
         port_serve_open(stage->serves);
     }
@@ -56,6 +67,8 @@ static void open_stages(struct reactor *reactor, struct moment now)
     for (size_t i = 0; i < reactor->stage_count; i++)
         all_are_open &= open_stage(reactor, &reactor->stages[i], now);
     reactor->is_opening = !all_are_open;
+    if (all_are_open)
+        reactor->setup.on_opened(reactor->setup.owner);
 }
 
 static int64_t end_turn_of_stages(struct reactor *reactor, struct moment now)

@@ -134,14 +134,24 @@ const char *server_unready(void *stage, struct moment now)
     return server->is_listening ? NULL : "does not listen";
 }
 
-void server_drain(void *stage, struct moment now)
+/* Whether its last response is still to be formatted, and can so tell the client that it is. */
+static bool ends_with_a_word(const struct server_connection *connection)
+{
+    const struct server_request *last = connection->pipeline.last;
+    return connection->server->protocol->announces_end && last && last->state != REQUEST_DONE &&
+           connection->input.size == 0;
+}
+
+void server_drain(void *stage, struct moment now, enum drain_manner manner)
 {
     struct server *server = server_of(stage);
     (void)now;
     server_listen_close(server);
+    server->is_leaving = server->protocol->announces_end;
     for (struct server_connection *connection = server->connections; connection;
          connection = connection->next)
-        server_connection_end(connection, END_DRAIN);
+        if (manner == DRAIN_PROMPT || ends_with_a_word(connection))
+            server_connection_end(connection, END_DRAIN);
 }
 
 bool server_is_drained(void *stage)

@@ -51,6 +51,8 @@ struct server_taken {
     uint32_t form;     /* ASK: the protocol's own note of what was asked and how to respond */
     struct bytes note; /* ASK: more of that, copied and kept for `respond`; valid as the key is */
     bool is_last;      /* the connection ends behind its response; further input is ignored */
+    bool may_be_last;  /* set by the server: it should be, where the protocol can tell the client
+                          and nothing stands behind it in the input */
 };
 
 /* The topmost bit of a server's tokens is 0: by it a stage tells apart what it asks for on its own
@@ -67,6 +69,7 @@ enum server_refusal {
 struct server_protocol {
     const char *name;    /* in the metrics: weir_<name>_connections */
     size_t session_size; /* bytes a connection has for the protocol, zeroed; 0: `session` is NULL */
+    bool announces_end;  /* a response can say that the connection ends behind it */
 
     /* A client has connected, and has gone; either may be NULL. No refused client is among them.
      * The descriptor is for questions about its addresses, until on_close. */
@@ -146,7 +149,11 @@ void server_destroy(struct server **server);
 bool server_on_open(void *stage, struct moment now, struct error *error);
 int64_t server_on_turn(void *stage, struct moment now);
 const char *server_unready(void *stage, struct moment now);
-void server_drain(void *stage, struct moment now);
+
+/* Closes the listener, and ends connections. DRAIN_PROMPT: each once what it has asked for is
+ * answered, at once where that is nothing. DRAIN_PATIENT: each with a response that tells the
+ * client so, where the protocol has a way to; others stay until they are closed by the client. */
+void server_drain(void *stage, struct moment now, enum drain_manner manner);
 bool server_is_drained(void *stage);
 
 /* In place of the last two, for a stage that serves until the process ends: whether no request is

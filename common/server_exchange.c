@@ -109,7 +109,7 @@ size_t server_exchange_take(struct server_connection *connection, struct bytes i
     size_t used = 0, count = 0;
     while (used < input.size && count++ < SERVER_TURN && server_connection_may_take(connection)) {
         struct bytes rest = {input.data + used, input.size - used};
-        struct server_taken taken = {0};
+        struct server_taken taken = {.may_be_last = server->is_leaving};
         server->reply.size = 0;
         enum server_take take =
             server->protocol->take(server->owner, session, rest, &taken, &server->reply);
@@ -123,7 +123,7 @@ size_t server_exchange_take(struct server_connection *connection, struct bytes i
         used += taken.size;
         connection->is_partial = false;
         if (taken.is_last)
-            server_connection_end(connection, END_REQUEST);
+            server_connection_end(connection, server->is_leaving ? END_DRAIN : END_REQUEST);
         if (take == SERVER_ASK)
             begin(connection, &taken, now);
         else

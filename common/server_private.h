@@ -105,6 +105,7 @@ struct server {
 
     uv_stream_t *listener; /* heap; NULL while draining */
     bool is_unix, is_listening;
+    bool is_leaving;    /* DRAIN_PATIENT: connections end with their next response */
     int64_t complained; /* mono ns, when the log last said that accepting fails */
 
     struct server_connection *connections, *touched;

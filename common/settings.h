@@ -44,7 +44,8 @@ struct kind_spec {
     const char *name;                    /* "http-frontend" */
     const struct setting_spec *settings; /* ended by one without a name */
     bool serves;                         /* others ask it: needs `serves`, one address a shard */
-    bool asks;                           /* it asks another stage: needs `asks` */
+    bool asks;                           /* it asks another stage: needs `asks`, */
+    bool asks_at_will;                   /* or may do without */
     bool asks_control;                   /* it asks the control port of every reactor */
     bool listens;                        /* it has `listen`, `instances` */
 

@@ -48,6 +48,13 @@ static inline enum status port_ask(struct ask_port *port, uint64_t token, const 
     return port->ask(port, PORT_BY_KEY, token, ask);
 }
 
+/* The same of one shard (0 to port->shards - 1), whatever the key. */
+static inline enum status port_ask_shard(struct ask_port *port, size_t shard, uint64_t token,
+                                         const struct ask *ask)
+{
+    return port->ask(port, shard, token, ask);
+}
+
 /* Wants NOTICE_PROVEN: from now on each shard is asked for the age of its proof every `every` ns.
  * One comes whenever the oldest of the shards' proofs has become younger, and none while a shard
  * has no session or no proof. Called in `create`, and again where the time changes. */
@@ -108,6 +115,13 @@ struct stage_setup {
     struct log *log;
 };
 
+/* How a stage ends its work. */
+enum drain_manner {
+    DRAIN_PROMPT, /* finish what is in progress, and whoever has nothing in progress goes at once */
+    DRAIN_PATIENT, /* somebody else has taken over: clients go when they are told so, or by
+                      themselves, and until then each of their requests is served */
+};
+
 struct stage_kind {
     struct kind_spec spec;
 
@@ -151,8 +165,8 @@ struct stage_kind {
     /* Why it cannot do its work now, as a short phrase without names of keys; NULL when it can. */
     const char *(*unready)(void *stage, struct moment now);
 
-    /* Take nothing new, finish what is in progress. May be NULL. */
-    void (*drain)(void *stage, struct moment now);
+    /* Take nobody new. May be NULL. A prompt drain may follow a patient one. */
+    void (*drain)(void *stage, struct moment now, enum drain_manner manner);
     bool (*is_drained)(void *stage); /* NULL: always */
 
     /* Ends everything the stage holds; NULLs the pointer. The stage's handles in the loop are

@@ -52,6 +52,7 @@ struct topology_process {
     size_t reactor_count;
     const char *key_file;   /* its secret key, or NULL */
     const char *allow_file; /* public keys of who may ask it, or NULL */
+    const char *takeover;   /* path where another may take over from it, or NULL */
     bool has_public_key;
     unsigned char public_key[KEY_SIZE];
 };

@@ -50,7 +50,7 @@ static bool find_asked(const struct topology_draft *draft, const struct draft_st
     char quoted[DRAFT_MAX_NAME + 3];
 
     *asked = SIZE_MAX;
-    if (!stage->kind->asks)
+    if (!stage->kind->asks || (stage->kind->asks_at_will && !stage->asks.text))
         return true;
     if (!stage->asks.text)
         return draft_refuse(draft, stage->place, stage->name, "asks",
@@ -222,7 +222,8 @@ struct topology *topology_check(struct topology_draft **draft, struct error *err
     topology->said = keep(*draft);
     if (!draft_check_links(*draft, topology) || !draft_divide(*draft, topology) ||
         !draft_place_instances(*draft, topology) || !draft_check_reach(*draft, topology) ||
-        !check_drain_timeout(*draft, topology) || !check_log_level(*draft, topology))
+        !draft_check_takeover(*draft, topology) || !check_drain_timeout(*draft, topology) ||
+        !check_log_level(*draft, topology))
         topology_destroy(&topology);
     (*draft)->arena = NULL; /* the topology's, or freed with it */
     topology_draft_destroy(draft);

@@ -212,6 +212,9 @@ static void compare_own_process(const struct comparison *comparison)
     if (!are_equal(from->key_file, to->key_file))
         refuse(comparison, said->key_file.text ? said->key_file.place : said->place, to->name,
                "key_file", CANNOT);
+    if (!are_equal(from->takeover, to->takeover))
+        refuse(comparison, to->name ? said->takeover.place : wanted->said->takeover.place, to->name,
+               "takeover", CANNOT);
     if (!are_equal(from->allow_file, to->allow_file))
         note(comparison, to->name, "allow_file", from->allow_file, to->allow_file);
 }

@@ -50,7 +50,7 @@ struct draft_process {
     struct draft_list *reactors; /* NULL: not written */
     size_t reactor_count;
     struct draft_place reactors_place;
-    struct draft_text key_file, public_key, allow_file;
+    struct draft_text key_file, public_key, allow_file, takeover;
 };
 
 struct topology_draft {
@@ -64,7 +64,7 @@ struct topology_draft {
     size_t process_count;
     size_t process; /* the one that is to run; SIZE_MAX: not chosen */
     struct draft_place processes_place;
-    struct draft_text drain_timeout, log_level, hash_key_file;
+    struct draft_text drain_timeout, log_level, hash_key_file, takeover;
     struct error *error; /* of the call in progress */
 };
 
@@ -102,10 +102,11 @@ void draft_add_single_process(struct topology_draft *draft);
 /* Whether the stage, or an instance of it, is placed in the process by name. */
 bool draft_is_placed_in(const struct draft_process *process, const char *stage);
 
-/* The four steps of topology_check, in order. Each fills in its part of `topology`. */
+/* The five steps of topology_check, in order. Each fills in its part of `topology`. */
 bool draft_check_links(const struct topology_draft *draft, struct topology *topology);
 bool draft_divide(const struct topology_draft *draft, struct topology *topology);
 bool draft_place_instances(const struct topology_draft *draft, struct topology *topology);
 bool draft_check_reach(const struct topology_draft *draft, struct topology *topology);
+bool draft_check_takeover(const struct topology_draft *draft, struct topology *topology);
 
 #endif

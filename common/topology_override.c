@@ -39,6 +39,11 @@ static const struct kind_spec *kind_called(const struct topology_draft *draft, c
     return kind;
 }
 
+static bool must_ask(const struct kind_spec *kind)
+{
+    return kind->asks && !kind->asks_at_will;
+}
+
 /* An added front end asks what the front ends of the file ask, as far as those agree. */
 static bool choose_asked(const struct topology_draft *draft, struct draft_stage *added)
 {
@@ -46,7 +51,7 @@ static bool choose_asked(const struct topology_draft *draft, struct draft_stage 
 
     for (size_t i = 0; i < draft->stage_count; i++) {
         const struct draft_stage *stage = &draft->stages[i];
-        if (!stage->kind->listens || !stage->asks.text)
+        if (!stage->kind->listens || !must_ask(stage->kind) || !stage->asks.text)
             continue;
         if (asked && strcmp(asked, stage->asks.text) != 0)
             return draft_refuse(draft, added->place, NULL, NULL,
@@ -79,7 +84,7 @@ static struct draft_stage *add_stage(struct topology_draft *draft, struct draft_
             return NULL;
         }
     stage = draft_add_stage(draft, kind, place, kind_called(draft, kind));
-    if (stage->kind->asks && !choose_asked(draft, stage))
+    if (must_ask(stage->kind) && !choose_asked(draft, stage))
         return NULL;
     if (process->reactor_count > 0) {
         struct draft_list *first = &process->reactors[0];
@@ -155,7 +160,7 @@ bool topology_override(struct topology_draft *draft, const char *kind, const cha
     }
     /* A front end is for the fleet, and where the file has it; an admin stage is for its process.
      */
-    if (!stage && elsewhere && (!may_add || elsewhere->kind->asks))
+    if (!stage && elsewhere && (!may_add || must_ask(elsewhere->kind)))
         return true;
     if (!stage && !may_add)
         return draft_refuse(draft, place, NULL, NULL, "there is no stage of kind %s in %s", kind,

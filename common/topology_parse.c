@@ -304,9 +304,11 @@ static bool read_top_key(const struct reader *reader, const char *key, const yam
         return reader_read_text(reader, value, place, NULL, key, &draft->log_level);
     if (strcmp(key, "hash_key_file") == 0)
         return reader_read_text(reader, value, place, NULL, key, &draft->hash_key_file);
+    if (strcmp(key, "takeover") == 0)
+        return reader_read_text(reader, value, place, NULL, key, &draft->takeover);
     return draft_refuse(draft, place, NULL, key,
                         "unknown key; here go stages, reactors or processes, drain_timeout, "
-                        "log_level and hash_key_file");
+                        "log_level, hash_key_file and takeover");
 }
 
 static bool read_root(const struct reader *reader)

@@ -40,10 +40,12 @@ static bool read_process_key(const struct reader *reader, const char *key, const
         into = &process->public_key;
     else if (strcmp(key, "allow_file") == 0)
         into = &process->allow_file;
+    else if (strcmp(key, "takeover") == 0)
+        into = &process->takeover;
     else
         return draft_refuse(reader->draft, place, process->name, key,
-                            "unknown key; a process has reactors, key_file, public_key and "
-                            "allow_file");
+                            "unknown key; a process has reactors, key_file, public_key, "
+                            "allow_file and takeover");
     return reader_read_text(reader, value, place, process->name, key, into);
 }
 

@@ -133,6 +133,7 @@ static void print_process(struct buffer *out, const struct topology *topology,
     print_key(out, "key_file", process->key_file);
     print_key(out, "public_key", process->has_public_key ? public_key : NULL);
     print_key(out, "allow_file", process->allow_file);
+    print_key(out, "takeover", process->takeover);
     print_reactors(out, topology, process);
 }
 
@@ -157,6 +158,8 @@ void topology_print(const struct topology *topology, struct buffer *out)
                   text_format_duration(topology->drain_timeout, drain));
     if (topology->hash_key_file)
         buffer_format(out, "hash_key_file %s\n", topology->hash_key_file);
+    if (!has_processes && topology->processes[0].takeover)
+        buffer_format(out, "takeover %s\n", topology->processes[0].takeover);
     for (size_t i = 0; i < topology->process_count; i++)
         if (has_processes)
             print_process(out, topology, &topology->processes[i]);

@@ -106,6 +106,10 @@ check-format:
 check-layers:
 	$(Q)tests/check-layers
 
+## make check-units    systemd's own check of packaging/weir.service and weir.socket, where it is here
+check-units: $(WEIR)
+	$(Q)scripts/check-units $(WEIR)
+
 ## make lint           clang-tidy and cppcheck; every finding is an error
 lint:
 	$(Q)scripts/lint $(LIB_CFLAGS) $(LLHTTP_CFLAGS) $(TEST_CFLAGS)

@@ -11,6 +11,7 @@ enum option_use {
     USE_TOPOLOGY,
     USE_PROCESS,
     USE_MAKE_KEYS,
+    USE_TAKEOVER,
     USE_OVERRIDE,
     USE_LOG_LEVEL,
     USE_LOG_FORMAT,
@@ -36,6 +37,7 @@ static const struct option options[] = {
     {"topology", "FILE", "what runs where (topology.yml, else the same built in)",
      USE(USE_TOPOLOGY)},
     {"process", "NAME", "which of the topology's processes to run", USE(USE_PROCESS)},
+    {"takeover", NULL, "take over from the weir that runs, and lose no request", USE(USE_TAKEOVER)},
     {"redis", "URL", "redis://[user:password@]host:port/db or redis+unix:///path?db=n",
      OVERRIDE("redis-fetcher", "url")},
     {"redis-password-file", "FILE", "holds the password, in place of one in the URL",
@@ -171,6 +173,9 @@ static bool use(struct arguments *arguments, const struct option *option, const 
     case USE_MAKE_KEYS:
         arguments->keys = value;
         take_action(arguments, ARGUMENTS_MAKE_KEYS);
+        return true;
+    case USE_TAKEOVER:
+        arguments->takes_over = true;
         return true;
     case USE_ACTION:
         take_action(arguments, option->action);

@@ -32,6 +32,7 @@ struct arguments {
     const char *process;        /* name; NULL: the only one */
     const char *process_origin; /* "--process" or "WEIR_PROCESS" */
     const char *keys;           /* the directory of --make-keys, or NULL */
+    bool takes_over;            /* from the weir that runs */
     bool has_log_level;         /* else it is the topology's to say */
     enum log_level log_level;
     bool log_json;

@@ -121,7 +121,8 @@ static int run(struct arguments *arguments, const struct topology *topology)
                                      .kind_of = registry_of,
                                      .load = load_anew,
                                      .owner = arguments,
-                                     .log = &log};
+                                     .log = &log,
+                                     .takes_over = arguments->takes_over};
     int code;
 
     log_init(&log, STDERR_FILENO, topology->log_level, arguments->log_json);

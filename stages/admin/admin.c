@@ -11,6 +11,7 @@
 #include "common/control.h"
 #include "common/http_server.h"
 #include "common/memory.h"
+#include "stages/admin/purge.h"
 #include "stages/admin/survey.h"
 
 #include <stdlib.h>
@@ -19,7 +20,15 @@ struct admin {
     struct server *server;
     struct http_server http;
     struct survey survey;
-    enum subject { METRICS, READINESS, RELOAD, SUBJECTS } subject; /* of the survey */
+    struct purge purge;
+    enum subject {
+        METRICS,
+        READINESS,
+        RELOAD,
+        PURGE,
+        SUBJECTS
+    } subject; /* of the request in
+                  progress */
 };
 SERVER_STAGE(struct admin);
 
@@ -45,6 +54,7 @@ static const struct {
     [METRICS] = {"metrics", false, "metrics"},
     [READINESS] = {"readyz", false, "ready"},
     [RELOAD] = {"reload", true, "reload"},
+    [PURGE] = {NULL, true, NULL}, /* purge_is_for */
 };
 
 static bool is_text(struct bytes bytes, const char *text)
@@ -55,9 +65,24 @@ static bool is_text(struct bytes bytes, const char *text)
 static enum subject subject_of(struct bytes path)
 {
     enum subject subject = 0;
-    while (subject < SUBJECTS && !is_text(path, subjects[subject].path))
+    if (purge_is_for(path))
+        return PURGE;
+    while (subject < PURGE && !is_text(path, subjects[subject].path))
         subject++;
-    return subject;
+    return subject == PURGE ? SUBJECTS : subject;
+}
+
+static bool refuse_purge(struct admin *admin, const struct http_request *request,
+                         const struct server_taken *taken, struct buffer *reply)
+{
+    static const char challenge[] = "WWW-Authenticate: Bearer\r\n"; /* RFC 6750, 3 */
+    int status;
+    const char *why = purge_refuse(&admin->purge, request->path, request->head, &status);
+    if (why)
+        http_server_error_with(&admin->http, status, why,
+                               status == 401 ? bytes_of_text(challenge) : (struct bytes){0},
+                               taken->form, taken->is_last, reply);
+    return why;
 }
 
 static enum server_take take(void *owner, void *session, struct bytes input,
@@ -73,7 +98,8 @@ static enum server_take take(void *owner, void *session, struct bytes input,
     const bool is_health = is_text(request.path, "healthz");
     const bool is_action = subject != SUBJECTS && subjects[subject].does_something;
     if (subject == SUBJECTS && !is_health)
-        http_server_error(http, 404, "there are /metrics, /healthz, /readyz and /reload here",
+        http_server_error(http, 404,
+                          "there are /metrics, /healthz, /readyz, /reload and /purge here",
                           taken->form, taken->is_last, reply);
     else if (request.is_post != is_action)
         http_server_error_method(http, is_action ? "POST" : "GET, HEAD", taken->form,
@@ -84,8 +110,8 @@ static enum server_take take(void *owner, void *session, struct bytes input,
     else if (is_health)
         http_server_text(http, 200, HTTP_PLAIN, bytes_of_text("ok\n"), taken->form, taken->is_last,
                          reply);
-    else {
-        taken->key = bytes_of_text(subjects[subject].path);
+    else if (subject != PURGE || !refuse_purge(admin, &request, taken, reply)) {
+        taken->key = request.path;
         return SERVER_ASK;
     }
     return SERVER_REPLY;
@@ -97,6 +123,8 @@ static enum status ask(void *owner, uint64_t token, uint32_t form, struct bytes 
     struct admin *admin = owner;
     (void)form;
     admin->subject = subject_of(key);
+    if (admin->subject == PURGE)
+        return purge_start(&admin->purge, token, key, deadline);
     const struct bytes question = bytes_of_text(subjects[admin->subject].key);
     if (subjects[admin->subject].does_something) /* what is done is for all of the process */
         return survey_start(&admin->survey, token, question, 1, deadline);
@@ -130,7 +158,10 @@ static void respond(void *owner, void *session, uint32_t form, struct bytes note
     struct bytes text = answer_bytes(answer);
     struct http_server *http = &admin->http;
     (void)session, (void)note;
-    if (answer->status != STATUS_VALUE)
+    if (answer->status == STATUS_NONE)
+        http_server_text(http, 200, HTTP_PLAIN, bytes_of_text("purged\n"), form, closes,
+                         &out->bytes);
+    else if (answer->status != STATUS_VALUE)
         http_server_error(http, 503, "the stages could not be asked, try again later", form, closes,
                           &out->bytes);
     else if (admin->subject == RELOAD)
@@ -154,6 +185,7 @@ static void refuse(void *owner, enum server_refusal refusal, struct buffer *out)
 static const struct server_protocol protocol = {
     .name = "admin",
     .session_size = sizeof(struct http_session),
+    .announces_end = true,
     .take = take,
     .ask = ask,
     .respond = respond,
@@ -215,7 +247,8 @@ static void *create(const struct stage_setup *setup, struct error *error)
     admin->http.clock = setup->clock;
     admin->http.takes_post = true;
     survey_init(&admin->survey, setup->control);
-    admin->server = server_create(setup, &limits, &protocol, admin, error);
+    if (purge_init(&admin->purge, setup, error))
+        admin->server = server_create(setup, &limits, &protocol, admin, error);
     void *stage = admin;
     if (!admin->server)
         destroy(&stage);
@@ -225,9 +258,15 @@ static void *create(const struct stage_setup *setup, struct error *error)
 static void on_answer(void *stage, struct moment now, uint64_t token, const struct answer *answer)
 {
     struct admin *admin = stage;
+    bool is_done;
     (void)now;
-    if (survey_take(&admin->survey, token, answer))
-        conclude(admin);
+    if (!purge_take(&admin->purge, token, answer, &is_done)) {
+        if (survey_take(&admin->survey, token, answer))
+            conclude(admin);
+    } else if (is_done) {
+        server_answer(admin->server, admin->purge.request,
+                      &(struct answer){.status = admin->purge.status});
+    }
 }
 
 static int64_t on_turn(void *stage, struct moment now)
@@ -247,13 +286,18 @@ static void measure(void *stage, struct moment now, struct metrics *metrics)
     server_measure(admin->server, metrics);
 }
 
-static const struct setting_spec settings[] = {{0}};
+static const struct setting_spec settings[] = {
+    {.name = "token_file", .type = SETTING_TEXT},
+    {0},
+};
 
 const struct stage_kind admin_kind = {
     .spec =
         {
             .name = "admin",
             .settings = settings,
+            .asks = true,
+            .asks_at_will = true,
             .asks_control = true,
             .listens = true,
         },

@@ -33,7 +33,7 @@ enum status survey_start(struct survey *survey, uint64_t token, struct bytes key
         survey->parts[i].has_come = false;
         survey->parts[i].text.size = 0;
         uint64_t question = (uint64_t)survey->round << 32 | i;
-        if (survey->asks->ask(survey->asks, i, question, &ask) == STATUS_VALUE)
+        if (port_ask_shard(survey->asks, i, question, &ask) == STATUS_VALUE)
             survey->missing++;
     }
     if (survey->missing > 0)

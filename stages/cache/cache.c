@@ -243,9 +243,14 @@ static void on_ask(void *stage, struct moment now, const struct return_address *
                    const struct ask *ask)
 {
     struct cache *cache = stage;
-    uint32_t hash = hash_of(cache, ask->key);
     struct found found;
     struct hop hop;
+
+    if ((ask->flags & ASK_PURGES) != 0) {
+        purges_start(&cache->purges, cache->asks, cache->serves, from, ask);
+        return;
+    }
+    uint32_t hash = hash_of(cache, ask->key);
     enum lookup lookup = store_look_up(&cache->store, now, hash, ask, &found, &hop);
 
     cache->counters.lookups++;
@@ -272,6 +277,8 @@ static void on_answer(void *stage, struct moment now, uint64_t token, const stru
     struct flight *flight = flights_of_token(cache->flights, token);
     struct answer passed_on = *answer;
 
+    if (purges_take(&cache->purges, cache->serves, token, answer->status))
+        return;
     if (!flight) {
         cache->counters.late_answers++;
         return;

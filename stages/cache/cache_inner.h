@@ -4,6 +4,7 @@
 
 #include "common/stage.h"
 #include "stages/cache/flights.h"
+#include "stages/cache/purges.h"
 #include "stages/cache/store.h"
 
 #include <sodium.h>
@@ -13,6 +14,7 @@ struct cache {
     struct serve_port *serves;
     struct store store;
     struct flights *flights;
+    struct purges purges;
     unsigned char hash_key[crypto_shorthash_KEYBYTES]; /* random: chosen keys cannot collide */
     struct {
         uint64_t lookups, hits, misses, coalesced, refused, late_answers;

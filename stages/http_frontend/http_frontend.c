@@ -142,6 +142,7 @@ static void refuse(void *owner, enum server_refusal refusal, struct buffer *out)
 static const struct server_protocol protocol = {
     .name = "http",
     .session_size = sizeof(struct http_session),
+    .announces_end = true,
     .take = take,
     .ask = ask,
     .respond = respond,

@@ -271,10 +271,25 @@ static bool is_settled(void *stage)
     return false;
 }
 
+/* Redis has nothing to do with it: what it holds is read again by whoever wants it next. */
+static void purge(struct redis_fetcher *fetcher, const struct return_address *from,
+                  const struct ask *asked)
+{
+    const bool is_all = (asked->flags & ASK_PURGE_ALL) != 0;
+    const struct notice notice = {.kind = is_all ? NOTICE_ALL : NOTICE_KEY, .key = asked->key};
+
+    port_notify(fetcher->serves, &notice);
+    port_answer(fetcher->serves, from, &(struct answer){.status = STATUS_NONE});
+}
+
 static void on_ask(void *stage, struct moment now, const struct return_address *from,
                    const struct ask *asked)
 {
     struct redis_fetcher *fetcher = stage;
+    if ((asked->flags & ASK_PURGES) != 0) {
+        purge(fetcher, from, asked);
+        return;
+    }
     const struct bytes key = asked->key;
     struct redis_connection *connection = choose(fetcher, key);
     struct answer refusal = {.status = STATUS_AWAY};

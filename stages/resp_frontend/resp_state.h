@@ -13,6 +13,7 @@
 #ifndef WEIR_RESP_STATE_H
 #define WEIR_RESP_STATE_H
 
+#include "common/password.h"
 #include "common/server.h"
 #include "stages/resp_frontend/gather.h"
 #include "stages/resp_frontend/resp_parser.h"
@@ -81,7 +82,7 @@ struct resp_frontend {
     const char *address; /* as bound */
     char *database;      /* of Redis, decimal; NULL: not known */
     bool has_password;
-    unsigned char password_hash[crypto_generichash_BYTES];
+    unsigned char password_hash[PASSWORD_HASH];
     int64_t started; /* mono ns */
     struct resp_session *sessions;
     size_t session_count;

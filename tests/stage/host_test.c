@@ -3,17 +3,23 @@
 #include "common/host.h"
 #include "common/memory.h"
 
+#include "tests/support/deadline.h"
+#include "tests/support/temp_dir.h"
 #include "tests/support/unit.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define FEW_FILES 64 /* descriptors */
+#define STICKER   40 /* a descriptor of the host's process */
 
 /* ---- a stage that does nothing ---- */
 
@@ -21,8 +27,9 @@ enum habit {
     WELL_BEHAVED,
     NEVER_DRAINED,
     NOT_CREATED,
-    NOT_OPENED
-}; /* what its only setting says */
+    NOT_OPENED,
+    STUCK /* in a turn, for ever, as soon as a byte comes through descriptor STICKER */
+};        /* what its only setting says */
 
 struct idle {
     struct stage_setup setup;
@@ -58,8 +65,15 @@ static bool on_open(void *stage, struct moment now, struct error *error)
 
 static int64_t on_turn(void *stage, struct moment now)
 {
-    (void)stage, (void)now;
-    return NEVER;
+    const struct idle *idle = stage;
+    struct pollfd sticker = {.fd = STICKER, .events = POLLIN};
+    if (idle->habit != STUCK || idle->setup.name[strlen("idle.")] != '1')
+        return NEVER;
+    if (poll(&sticker, 1, 0) != 1)
+        return now.mono + MILLISECOND;
+    log_write(idle->setup.log, LOG_INFO, idle->setup.name, "stuck", LOG_NUMBER("number", 1));
+    for (;;)
+        pause();
 }
 
 static bool is_drained(void *stage)
@@ -289,6 +303,96 @@ static void test_a_reload_that_cannot_be_read_changes_nothing(void **state)
     assert_non_null(strstr(process.log, "host stopped reason=drained"));
 }
 
+/* ---- the service manager ---- */
+
+#define WATCHDOG_PERIOD 60 /* ms; a ping comes twice in it */
+
+struct manager {
+    char *directory;
+    int descriptor;
+};
+
+static void open_manager(struct manager *manager)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char text[32];
+    manager->directory = temp_dir_create();
+    manager->descriptor = socket(AF_UNIX, SOCK_DGRAM, 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/notify", manager->directory);
+    assert_int_equal(bind(manager->descriptor, (const struct sockaddr *)&address, sizeof address),
+                     0);
+    snprintf(text, sizeof text, "%d", WATCHDOG_PERIOD * 1000);
+    setenv("NOTIFY_SOCKET", address.sun_path, 1);
+    setenv("WATCHDOG_USEC", text, 1);
+}
+
+static void close_manager(struct manager *manager)
+{
+    unsetenv("NOTIFY_SOCKET");
+    unsetenv("WATCHDOG_USEC");
+    close(manager->descriptor);
+    temp_dir_destroy(&manager->directory);
+}
+
+/* Whether the next message begins with this; false where none comes for `patience` ms. */
+static bool hears(const struct manager *manager, const char *message, int patience)
+{
+    struct pollfd readable = {.fd = manager->descriptor, .events = POLLIN};
+    char text[512] = "";
+    if (poll(&readable, 1, patience) != 1)
+        return false;
+    assert_true(recv(manager->descriptor, text, sizeof text - 1, 0) > 0);
+    if (strncmp(text, message, strlen(message)) != 0)
+        fail_msg("the manager hears \"%s\", not \"%s\"", text, message);
+    return true;
+}
+
+static void test_the_manager_hears_of_each_state(void **state)
+{
+    (void)state;
+    struct host_process process;
+    struct manager manager;
+    open_manager(&manager);
+    unsetenv("WATCHDOG_USEC");
+    start(&process, WELL_BEHAVED, 3600 * SECOND);
+    assert_true(hears(&manager, "READY=1\nSTATUS=serving", PATIENCE));
+    kill(process.pid, SIGHUP);
+    assert_true(hears(&manager, "RELOADING=1\nMONOTONIC_USEC=", PATIENCE));
+    assert_true(hears(&manager, "READY=1\nSTATUS=serving", PATIENCE));
+    kill(process.pid, SIGTERM);
+    assert_true(hears(&manager, "STOPPING=1\nSTATUS=draining", PATIENCE));
+    finish(&process);
+    close_manager(&manager);
+}
+
+/* Pings come for as long as every reactor turns. Once one is stuck, there is at most the ping that
+ * it had answered before. */
+static void test_a_stuck_reactor_means_no_ping(void **state)
+{
+    (void)state;
+    struct host_process process;
+    struct manager manager;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(dup2(ends[0], STICKER), STICKER);
+    open_manager(&manager);
+    start(&process, STUCK, SECOND);
+    assert_true(hears(&manager, "READY=1", PATIENCE));
+    for (int i = 0; i < 4; i++)
+        assert_true(hears(&manager, "WATCHDOG=1", PATIENCE));
+    assert_int_equal(write(ends[1], "!", 1), 1);
+    await(&process, "stuck");
+    int pings = 0;
+    while (hears(&manager, "WATCHDOG=1", 4 * WATCHDOG_PERIOD))
+        assert_true(++pings < 10); /* those sent before were not heard yet */
+    kill(process.pid, SIGKILL);
+    finish(&process);
+    close_manager(&manager);
+    close(ends[0]);
+    close(ends[1]);
+    close(STICKER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +403,8 @@ int main(void)
         cmocka_unit_test(test_a_stage_that_cannot_be_created_ends_the_start),
         cmocka_unit_test(test_a_stage_that_cannot_open_ends_the_start),
         cmocka_unit_test(test_a_reload_that_cannot_be_read_changes_nothing),
+        cmocka_unit_test(test_the_manager_hears_of_each_state),
+        cmocka_unit_test(test_a_stuck_reactor_means_no_ping),
     };
     return cmocka_run_group_tests_name("host", tests, NULL, NULL);
 }

@@ -168,7 +168,7 @@ static void test_a_drain_is_why_all_are_closed(void **state)
     for (size_t i = 0; i < 3; i++) /* the last is one too many: refused, not closed */
         clients[i] = http_stage_connect(stage);
     http_stage_expect(stage, clients[2], 503, NULL);
-    http_stage_drain(stage);
+    http_stage_drain(stage, DRAIN_PROMPT);
     for (size_t i = 0; i < 3; i++)
         http_stage_expect_end(stage, clients[i]);
     http_stage_expect_closed(stage, "drain", 2);

@@ -247,7 +247,7 @@ static void test_drain(void **state)
     http_stage_get(stage, busy, "a");
     http_stage_get(stage, busy, "b");
     http_stage_expect_asks(stage, 2);
-    http_stage_drain(stage);
+    http_stage_drain(stage, DRAIN_PROMPT);
     http_stage_expect_end(stage, idle);
     assert_false(http_stage_is_drained(stage));
     http_stage_get(stage, busy, "c");
@@ -257,6 +257,36 @@ static void test_drain(void **state)
     assert_non_null(strstr(http_stage_expect(stage, busy, 200, "b"), "\r\nConnection: close\r\n"));
     http_stage_expect_end(stage, busy);
     http_stage_expect_asks(stage, 2);
+    assert_true(http_stage_is_drained(stage));
+    http_stage_destroy(&stage);
+}
+
+/* Somebody else takes the new clients; those that are there are told to go to them, each with the
+ * next of its responses that can say so, and none of what they ask is lost. */
+static void test_a_patient_drain_serves_until_clients_are_told(void **state)
+{
+    (void)state;
+    struct http_stage *stage = http_stage_create(presets);
+    int idle = http_stage_connect(stage), busy = http_stage_connect(stage);
+    int silent = http_stage_connect(stage);
+    http_stage_get(stage, busy, "a");
+    http_stage_expect_asks(stage, 1);
+    http_stage_drain(stage, DRAIN_PATIENT);
+    http_stage_answer_text(stage, 0, "a");
+    assert_non_null(strstr(http_stage_expect(stage, busy, 200, "a"), "\r\nConnection: close\r\n"));
+    http_stage_expect_end(stage, busy);
+    /* Two that come together are both served; the last says that it is. */
+    http_stage_say(stage, idle,
+                   "GET /b HTTP/1.1\r\nHost: h\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    http_stage_expect_asks(stage, 2);
+    http_stage_answer_text(stage, 1, "b");
+    assert_null(strstr(http_stage_expect(stage, idle, 200, "b"), "\r\nConnection: close\r\n"));
+    assert_non_null(strstr(http_stage_expect(stage, idle, 200, NULL), "\r\nConnection: close\r\n"));
+    http_stage_expect_end(stage, idle);
+    assert_false(http_stage_is_drained(stage));
+    http_stage_drain(stage, DRAIN_PROMPT);
+    http_stage_expect_end(stage, silent);
+    http_stage_expect_closed(stage, "drain", 3);
     assert_true(http_stage_is_drained(stage));
     http_stage_destroy(&stage);
 }
@@ -285,6 +315,7 @@ int main(void)
         cmocka_unit_test(test_a_request_may_come_in_any_pieces),
         cmocka_unit_test(test_an_old_client_is_told_that_the_connection_stays),
         cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_a_patient_drain_serves_until_clients_are_told),
         cmocka_unit_test(test_who_is_too_late_to_listen_does_not_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

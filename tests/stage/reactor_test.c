@@ -273,7 +273,7 @@ static void test_a_stage_that_cannot_be_created_is_named(void **state)
 static void ask_and_drain(struct fake *fake, struct moment now)
 {
     ask_one(fake, now);
-    reactor_drain(fake->scene->reactors[0]);
+    reactor_drain(fake->scene->reactors[0], DRAIN_PROMPT);
 }
 
 static void keep_ask(struct fake *fake, const struct return_address *from, struct bytes key)

@@ -26,7 +26,7 @@ static enum status take_ask(struct ask_port *port, size_t shard, uint64_t token,
 {
     struct cache_stage *stage = (struct cache_stage *)port;
 
-    assert_true(shard == PORT_BY_KEY);
+    assert_true(shard == ((asked->flags & ASK_PURGE_ALL) != 0 ? 0 : PORT_BY_KEY));
     if (stage->refusal != STATUS_VALUE)
         return stage->refusal;
     assert_true(stage->fetch_count < FETCHES_MOST);

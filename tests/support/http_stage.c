@@ -253,9 +253,9 @@ void http_stage_pass(struct http_stage *stage, int64_t nanoseconds)
     http_stage_turn(stage);
 }
 
-void http_stage_drain(struct http_stage *stage)
+void http_stage_drain(struct http_stage *stage, enum drain_manner manner)
 {
-    http_frontend_kind.drain(stage->stage, stage->clock.now);
+    http_frontend_kind.drain(stage->stage, stage->clock.now, manner);
 }
 
 bool http_stage_is_drained(struct http_stage *stage)

@@ -28,7 +28,7 @@ struct error http_stage_lose_race(void);
 void http_stage_turn(struct http_stage *stage);
 void http_stage_pass(struct http_stage *stage, int64_t nanoseconds); /* time, and a turn */
 size_t http_stage_turns_ended(const struct http_stage *stage); /* early, by the stage itself */
-void http_stage_drain(struct http_stage *stage);
+void http_stage_drain(struct http_stage *stage, enum drain_manner manner);
 bool http_stage_is_drained(struct http_stage *stage);
 int64_t http_stage_metric(struct http_stage *stage, const char *name, const char *label);
 

@@ -84,10 +84,10 @@ static const char *unready(void *stage, struct moment now)
     return ((struct fake *)stage)->unready;
 }
 
-static void drain(void *stage, struct moment now)
+static void drain(void *stage, struct moment now, enum drain_manner manner)
 {
     struct fake *fake = stage;
-    (void)now;
+    (void)now, (void)manner;
     if (fake->script.drain != NULL)
         fake->script.drain(fake);
 }
@@ -268,6 +268,11 @@ void scene_destroy(struct scene **scene)
     *scene = NULL;
 }
 
+static void on_opened(void *scene)
+{
+    (void)scene;
+}
+
 static void on_drained(void *scene)
 {
     ((struct scene *)scene)->drained++;
@@ -283,6 +288,7 @@ static bool create_reactors(struct scene *scene)
                                             .inboxes = scene->inboxes,
                                             .bell = &scene->bells[i],
                                             .log = &scene->log,
+                                            .on_opened = on_opened,
                                             .on_drained = on_drained,
                                             .owner = scene};
         scene->reactors[i] = reactor_create(&setup, &scene->error);

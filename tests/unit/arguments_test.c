@@ -54,6 +54,7 @@ static void test_nothing_given_means_run_as_the_file_says(void **state)
     assert_null(arguments.topology);
     assert_int_equal(arguments.log_level, LOG_INFO);
     assert_false(arguments.log_json);
+    assert_false(arguments.takes_over);
     assert_int_equal(arguments.override_count, 0);
     arguments = parse(NONE, NONE); /* execve allows it */
     assert_int_equal(arguments.action, ARGUMENTS_RUN);

@@ -103,7 +103,7 @@ static void test_keys_at_the_top(void **state)
         {"stages: [http]\n", "t.yml:1: stages: must be a mapping of names to stages"},
         {ALL "stage: 1\n",
          "t.yml:5: stage: unknown key; here go stages, reactors or processes, drain_timeout, "
-         "log_level and hash_key_file"},
+         "log_level, hash_key_file and takeover"},
         {ALL "stages: {}\n", "t.yml:5: stages: is there twice; the first is on line 1"},
         {ALL "drain_timeout: 10\n",
          "t.yml:5: drain_timeout: \"10\" is not a duration, such as 250ms, 60s, 5m or 1h"},
@@ -378,6 +378,10 @@ static void test_placement(void **state)
 #define FAR                                                                                        \
     "stages:\n" HTTP "  cache: {kind: cache, serves: 'tcp://10.0.0.1:7', asks: redis}\n" REDIS
 
+#define LETTERS_100                                                                                \
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"                                           \
+    "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
 #define KEY "'00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff'"
 
 static void test_processes(void **state)
@@ -388,8 +392,8 @@ static void test_processes(void **state)
         {SPLIT "processes: {a: [[http]]}\n",
          "t.yml:5: processes.a: must be a name and a mapping with reactors in it"},
         {SPLIT "processes: {a: {reactor: [[http]]}}\n",
-         "t.yml:5: a.reactor: unknown key; a process has reactors, key_file, public_key and "
-         "allow_file"},
+         "t.yml:5: a.reactor: unknown key; a process has reactors, key_file, public_key, "
+         "allow_file and takeover"},
         {SPLIT "processes: {a: {key_file: /k}}\n", "t.yml:5: a.reactors: is missing"},
         {SPLIT "processes: {a: {reactors: [http]}}\n",
          "t.yml:5: a.reactors: each reactor must be a list of stages, as in - [http, cache]"},
@@ -442,6 +446,39 @@ static void test_keys_of_links(void **state)
 
     (void)state;
     ASSERT_REFUSED(refusals);
+}
+
+static void test_takeover(void **state)
+{
+    static const char too_long[] = "'/" LETTERS_100 LETTERS_100 "'";
+    static const struct refusal refusals[] = {
+        {ALL "takeover: sock\n",
+         "t.yml:5: takeover: must be an absolute path for a Unix socket, of "
+         "about 100 bytes at most"},
+        {ALL "takeover: 'redis://me:s3cret@h'\n",
+         "t.yml:5: takeover: must be an absolute path for a Unix socket, of about 100 bytes at "
+         "most"},
+        {SPLIT "processes: {a: {reactors: [[http]]}, b: {reactors: [[cache, redis]]}}\n"
+               "takeover: /a\n",
+         "t.yml:6: takeover: belongs into each process that can be taken over from"},
+        {SPLIT "processes: {a: {reactors: [[http]]}, b: {reactors: [[cache, redis]],\n"
+               "  takeover: /b}}\n",
+         "t.yml:6: b.takeover: cache serves other processes at ipc:///c, which only one process "
+         "can bind: this one can be restarted, not taken over from"},
+        {"stages:\n  a: {kind: admin, listen: '127.0.0.1:0'}\n"
+         "  b: {kind: admin, listen: '127.0.0.1:0'}\n"
+         "processes: {a: {reactors: [[a]], takeover: /s},\n"
+         "  b: {reactors: [[b]], takeover: /s}}\n",
+         "t.yml:5: b.takeover: /s is used twice; a has it already"},
+    };
+    char text[1024];
+    struct error error;
+
+    (void)state;
+    ASSERT_REFUSED(refusals);
+    snprintf(text, sizeof text, ALL "takeover: %s\n", too_long);
+    read_text(text, strlen(text), &error);
+    assert_non_null(strstr(error.text, "t.yml:5: takeover: must be an absolute path"));
 }
 
 static void test_too_many(void **state)
@@ -516,6 +553,7 @@ int main(void)
         cmocka_unit_test(test_placement),
         cmocka_unit_test(test_processes),
         cmocka_unit_test(test_keys_of_links),
+        cmocka_unit_test(test_takeover),
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_no_refusal_repeats_a_password),
     };

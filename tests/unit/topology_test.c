@@ -96,6 +96,31 @@ static void test_drain_timeout_is_read(void **state)
     topology_destroy(&topology);
 }
 
+static void test_each_process_has_its_own_takeover(void **state)
+{
+    struct topology *topology = load("takeover: /run/a\nstages:\n" HTTP CACHE REDIS);
+    struct buffer text = {0};
+
+    (void)state;
+    assert_string_equal(topology->processes[0].takeover, "/run/a");
+    topology_print(topology, &text);
+    buffer_append(&text, "", 1);
+    assert_non_null(strstr(text.data, "\ntakeover /run/a\n"));
+    topology_destroy(&topology);
+    topology =
+        load("stages:\n" HTTP "  cache: {kind: cache, serves: 'ipc:///c', asks: redis}\n" REDIS
+             "processes: {a: {reactors: [[http]], takeover: /run/a},\n"
+             "  b: {reactors: [[cache, redis]]}}\n");
+    assert_string_equal(topology->processes[0].takeover, "/run/a");
+    assert_null(topology->processes[1].takeover);
+    text.size = 0;
+    topology_print(topology, &text);
+    buffer_append(&text, "", 1);
+    assert_non_null(strstr(text.data, "\n    takeover    /run/a\n"));
+    buffer_fini(&text);
+    topology_destroy(&topology);
+}
+
 static void test_shards_and_instances_are_numbered(void **state)
 {
     struct topology *topology = load("stages:\n" HTTP_2 CACHE_3 REDIS);
@@ -318,6 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_of_each_is_read_with_its_defaults),
         cmocka_unit_test(test_drain_timeout_is_read),
+        cmocka_unit_test(test_each_process_has_its_own_takeover),
         cmocka_unit_test(test_shards_and_instances_are_numbered),
         cmocka_unit_test(test_limits_are_divided_the_remainder_to_the_first),
         cmocka_unit_test(test_anchors_share_settings),
