@@ -249,6 +249,43 @@ static void test_it_grows_and_gives_back(void **state)
     table_destroy(&table);
 }
 
+/* Fills the table with values of `size` bytes; the later half of them must be there. */
+static void fill(struct table *table, size_t max_bytes, size_t size)
+{
+    static char data[1024];
+    const size_t count = max_bytes / size;
+    struct found found;
+    char text[16];
+
+    for (size_t i = 0; i < count; i++) {
+        memcpy(data, &i, sizeof i);
+        assert_true(store_bytes(table, bytes_of_text(number_key(text, (int)i)),
+                                (struct bytes){data, size}, START + SECOND, START));
+    }
+    for (size_t i = count / 2; i < count; i++) {
+        assert_true(find(table, number_key(text, (int)i), START, &found));
+        assert_int_equal(answer_bytes(&found.answer).size, size);
+        assert_memory_equal(answer_bytes(&found.answer).data, &i, sizeof i);
+    }
+}
+
+static void test_higher_bounds_are_made_use_of(void **state)
+{
+    (void)state;
+    static const size_t bounds[] = {72 << 10, 200 << 10, 201 << 10, 1 << 20, 2 << 20};
+    struct table *table = new_table(100000, 64 << 10);
+    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
+        table_configure(table, &(struct table_limits){100000, bounds[i], 0}, START);
+        fill(table, bounds[i], 500);
+        assert_true(table_bytes(table) <= bounds[i]);
+        assert_true(table_bytes(table) > bounds[i] / 8 * 7);
+    }
+    assert_false(table_expire(table, START + SECOND, 100000));
+    assert_int_equal(table_entries(table), 0);
+    assert_true(table_bytes(table) < (2 << 20) / 16);
+    table_destroy(&table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +301,7 @@ int main(void)
         cmocka_unit_test(test_a_value_stored_is_charged_to_the_table_alone),
         cmocka_unit_test(test_max_bytes_for_nothing_is_refused),
         cmocka_unit_test(test_it_grows_and_gives_back),
+        cmocka_unit_test(test_higher_bounds_are_made_use_of),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
