@@ -35,7 +35,9 @@
 #define START     (1000 * SECOND)
 #define LOOK      (OPERATIONS / 1000) /* operations between two looks at the memory */
 #define SIZES     10                  /* how often the sizes change */
-#define MAX_BYTES ((size_t)64 << 20)  /* the least where all that is copied lies in the pages */
+#define KEYS      1000000
+#define POPULAR   1000               /* of these, every other operation is about */
+#define MAX_BYTES ((size_t)64 << 20) /* the least where all that is copied lies in the pages */
 
 static uint64_t next_random(uint64_t *random)
 {
@@ -83,7 +85,7 @@ static size_t value_size(uint64_t random, int band)
 static void operate(struct table *table, uint64_t random, int band, int64_t now)
 {
     static const char data[8192];
-    uint32_t number = (uint32_t)(random >> 40) % 1000000;
+    uint32_t number = (uint32_t)(random >> 40) % (random >> 37 & 1 ? KEYS : POPULAR);
     struct bytes key = {(const char *)&number, sizeof number};
     struct answer answer = {.status = STATUS_VALUE,
                             .bytes = {data, value_size(random & UINT64_C(0xffffffffff), band)}};
