@@ -297,6 +297,8 @@ static void on_notice(void *stage, struct moment now, const struct notice *notic
     struct cache *cache = stage;
     uint32_t hash = notice->kind == NOTICE_KEY ? hash_of(cache, notice->key) : 0;
 
+    if (notice->kind == NOTICE_LOST)
+        purges_lose(&cache->purges);
     if (!store_heed(&cache->store, now.boot, notice, hash))
         return;
     if (notice->kind == NOTICE_KEY)
