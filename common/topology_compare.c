@@ -219,33 +219,45 @@ static void compare_own_process(const struct comparison *comparison)
         note(comparison, to->name, "allow_file", from->allow_file, to->allow_file);
 }
 
-/* The key by which a process that others are linked with knows itself. */
-static void compare_public_key(const struct comparison *comparison,
-                               const struct topology_process *from, size_t index)
+static const struct topology_process *process_of(const struct topology *topology, size_t instance)
 {
-    const struct topology_process *to = &comparison->wanted->processes[index];
-    const struct draft_process *said = &comparison->wanted->said->processes[index];
+    return &topology->processes[topology->instances[instance].process];
+}
 
-    if (are_equal(from->name, to->name) &&
-        (from->has_public_key != to->has_public_key ||
-         memcmp(from->public_key, to->public_key, KEY_SIZE) != 0))
-        refuse(comparison, said->public_key.text ? said->public_key.place : said->place, to->name,
-               "public_key", CANNOT);
+static bool have_same_key(const struct topology_process *a, const struct topology_process *b)
+{
+    return a->has_public_key == b->has_public_key &&
+           memcmp(a->public_key, b->public_key, KEY_SIZE) == 0;
+}
+
+/* Whether a stage that this process has, or asks, is in process `index` by now, and was where the
+ * key is another: its askers know it by the key of the start. */
+static bool has_other_key(const struct comparison *comparison, const bool *concerned, size_t index)
+{
+    const struct topology *running = comparison->running, *wanted = comparison->wanted;
+
+    for (size_t i = 0; i < running->instance_count; i++) {
+        const size_t found = topology_find_instance(wanted, running->instances[i].name);
+        if (concerned[running->instances[i].stage] && found != SIZE_MAX &&
+            wanted->instances[found].process == index &&
+            !have_same_key(process_of(running, i), &wanted->processes[index]))
+            return true;
+    }
+    return false;
 }
 
 static void compare_processes(const struct comparison *comparison)
 {
-    const struct topology *running = comparison->running, *wanted = comparison->wanted;
-    bool *concerned = mark_concerned(running);
-    bool *linked = memory_alloc(running->process_count, sizeof *linked);
+    const struct topology *wanted = comparison->wanted;
+    bool *concerned = mark_concerned(comparison->running);
 
-    for (size_t i = 0; i < running->instance_count; i++)
-        linked[running->instances[i].process] |= concerned[running->instances[i].stage];
     compare_own_process(comparison);
-    for (size_t i = 0; i < running->process_count; i++)
-        for (size_t j = 0; linked[i] && j < wanted->process_count; j++)
-            compare_public_key(comparison, &running->processes[i], j);
-    free(linked);
+    for (size_t i = 0; i < wanted->process_count; i++) {
+        const struct draft_process *said = &wanted->said->processes[i];
+        if (has_other_key(comparison, concerned, i))
+            refuse(comparison, said->public_key.text ? said->public_key.place : said->place,
+                   wanted->processes[i].name, "public_key", CANNOT);
+    }
     free(concerned);
 }
 

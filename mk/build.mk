@@ -30,7 +30,7 @@ tests    := $(foreach kind,$(kinds),$(sort $(wildcard tests/$(kind)/*_test.c)))
 splits   := $(sort $(wildcard tests/split/*_test.c))
 freshes  := $(sort $(wildcard tests/freshness/*_test.c))
 fuzzers  := $(if $(filter tsan,$(VARIANT)),,$(wildcard tests/fuzz/*_fuzz.c))
-benches  := $(wildcard tests/bench/*.c)
+benches  := $(filter-out %/turns.c,$(wildcard tests/bench/*.c))
 simulate := $(wildcard tests/simulate/*.c)
 pages    := $(wildcard stages/admin/page/*)
 
@@ -43,6 +43,7 @@ SPLITS   := $(splits:%.c=$(B)/%)
 FRESHES  := $(freshes:%.c=$(B)/%)
 FUZZERS  := $(fuzzers:tests/fuzz/%_fuzz.c=$(B)/fuzz/%)
 BENCHES  := $(benches:tests/bench/%.c=$(B)/%)
+TURNS    := $(B)/turns.so
 SIMULATE := $(if $(filter tsan,$(VARIANT)),,$(B)/simulate)
 
 LIB_OBJECTS := $(filter-out $(B)/stages/weir.o,$(sources:%.c=$(B)/%.o)) $(B)/default_topology.o \
@@ -104,6 +105,11 @@ $(PROGRAMS): $(B)/%: $(B)/tests/support/%_main.o $(LIBTEST) $(LIB)
 
 $(BENCHES): $(B)/%: $(B)/tests/bench/%.o $(LIB)
 	$(link) $(LIBS)
+
+# Comes before the C library, so that it sees what is called there.
+$(TURNS): tests/bench/turns.c $(B)/flags
+	@echo "  LINK  $@"
+	$(Q)$(COMPILE) $(WARNINGS) -fPIC -shared -o $@ $<
 
 $(SIMULATE): $(simulate:%.c=$(B)/%.o) $(LIB)
 	$(link) $(LIBS)

@@ -82,7 +82,7 @@ fuzz:
 endif
 
 ## make bench          the table of docs/measurements/, beside the peers that are here; ROWS="ROW..." some rows
-bench: $(WEIR) $(BENCHES)
+bench: $(WEIR) $(BENCHES) $(TURNS)
 	$(Q)tests/bench/run $(ROWS)
 
 ## make bench-growth   how the cost grows with connections, values, keys, shards, skew; CURVES="CURVE..." some

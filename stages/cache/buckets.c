@@ -42,10 +42,12 @@ void buckets_allow(struct buckets *buckets, size_t entries)
     buckets->segment_limit = limit;
 }
 
-void buckets_init(struct buckets *buckets, const struct pages *pages, size_t entries)
+void buckets_init(struct buckets *buckets, const struct pages *pages, struct key_hash hash,
+                  size_t entries)
 {
     *buckets = (struct buckets){
         .pages = pages,
+        .hash = hash,
         .segment_limit = segments_for(entries),
         .count = SEGMENT_BUCKETS,
         .mask = SEGMENT_BUCKETS - 1,
@@ -63,11 +65,16 @@ void buckets_fini(struct buckets *buckets)
 }
 
 /* The buckets beyond `mask` are the split halves of the first ones. */
-uint32_t *buckets_find(const struct buckets *buckets, uint32_t hash)
+static uint32_t number_of(const struct buckets *buckets, uint32_t hash)
 {
     uint32_t number = hash & (buckets->mask << 1 | 1);
 
-    return bucket_at(buckets, number < buckets->count ? number : hash & buckets->mask);
+    return number < buckets->count ? number : hash & buckets->mask;
+}
+
+uint32_t buckets_first(const struct buckets *buckets, uint32_t hash)
+{
+    return *bucket_at(buckets, number_of(buckets, hash));
 }
 
 void buckets_grow(struct buckets *buckets, size_t entries)
@@ -82,9 +89,10 @@ void buckets_grow(struct buckets *buckets, size_t entries)
         buckets->mask = buckets->mask << 1 | 1;
     buckets->count++;
     uint32_t *stay = bucket_at(buckets, number & buckets->mask), *move = bucket_at(buckets, number);
-    while (*stay) {
+    while (buckets_is_entry(*stay)) {
         struct entry *entry = entry_at(buckets->pages, *stay);
-        if ((entry->hash & (buckets->mask << 1 | 1)) == number) {
+        uint32_t hash = key_hash(&buckets->hash, entry_key(entry));
+        if ((hash & (buckets->mask << 1 | 1)) == number) {
             *move = *stay;
             *stay = entry->chain;
             move = &entry->chain;
@@ -92,25 +100,28 @@ void buckets_grow(struct buckets *buckets, size_t entries)
             stay = &entry->chain;
         }
     }
-    *move = 0;
+    *move = BUCKETS_END | number;
 }
 
-/* The link that holds the handle; the entry that it names has this hash. */
-static uint32_t *link_to(const struct buckets *buckets, uint32_t hash, uint32_t handle)
+/* The link that holds the handle; `entry` is the one that it names. */
+static uint32_t *link_to(const struct buckets *buckets, const struct entry *entry, uint32_t handle)
 {
-    uint32_t *link = buckets_find(buckets, hash);
+    uint32_t end = entry->chain;
 
+    while (buckets_is_entry(end))
+        end = entry_at(buckets->pages, end)->chain;
+    uint32_t *link = bucket_at(buckets, end - BUCKETS_END);
     while (*link != handle)
         link = &entry_at(buckets->pages, *link)->chain;
     return link;
 }
 
-void buckets_add(struct buckets *buckets, uint32_t handle)
+void buckets_add(struct buckets *buckets, uint32_t hash, uint32_t handle)
 {
-    struct entry *entry = entry_at(buckets->pages, handle);
-    uint32_t *first = buckets_find(buckets, entry->hash);
+    uint32_t number = number_of(buckets, hash);
+    uint32_t *first = bucket_at(buckets, number);
 
-    entry->chain = *first;
+    entry_at(buckets->pages, handle)->chain = *first ? *first : BUCKETS_END | number;
     *first = handle;
 }
 
@@ -118,12 +129,12 @@ void buckets_remove(struct buckets *buckets, uint32_t handle)
 {
     const struct entry *entry = entry_at(buckets->pages, handle);
 
-    *link_to(buckets, entry->hash, handle) = entry->chain;
+    *link_to(buckets, entry, handle) = entry->chain;
 }
 
 void buckets_follow(struct buckets *buckets, uint32_t from, uint32_t to)
 {
-    *link_to(buckets, entry_at(buckets->pages, to)->hash, from) = to;
+    *link_to(buckets, entry_at(buckets->pages, to), from) = to;
 }
 
 size_t buckets_bytes(const struct buckets *buckets)

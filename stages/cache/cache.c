@@ -77,6 +77,21 @@ static void destroy(void **stage)
     free(cache);
 }
 
+static uint32_t hash_with(const void *secret, struct bytes key)
+{
+    unsigned char digest[crypto_shorthash_BYTES];
+    uint32_t hash;
+
+    crypto_shorthash(digest, (const unsigned char *)key.data, key.size, secret);
+    memcpy(&hash, digest, sizeof hash);
+    return hash;
+}
+
+static uint32_t hash_of(const struct cache *cache, struct bytes key)
+{
+    return hash_with(cache->hash_key, key);
+}
+
 /* Asks for proofs, where changes are announced. */
 static void watch(const struct cache *cache)
 {
@@ -101,19 +116,9 @@ static void *create(const struct stage_setup *setup, struct error *error)
     cache->flights = flights_create((size_t)settings_number(given, "max_fetches"),
                                     (size_t)settings_number(given, "max_waiting"), now.mono);
     randombytes_buf(cache->hash_key, sizeof cache->hash_key);
-    store_init(&cache->store, setup, now.boot);
+    store_init(&cache->store, setup, (struct key_hash){hash_with, cache->hash_key}, now.boot);
     watch(cache);
     return cache;
-}
-
-static uint32_t hash_of(const struct cache *cache, struct bytes key)
-{
-    unsigned char digest[crypto_shorthash_BYTES];
-    uint32_t hash;
-
-    crypto_shorthash(digest, (const unsigned char *)key.data, key.size, cache->hash_key);
-    memcpy(&hash, digest, sizeof hash);
-    return hash;
 }
 
 /* ---- answering ---- */
@@ -292,6 +297,8 @@ static void on_notice(void *stage, struct moment now, const struct notice *notic
     struct cache *cache = stage;
     uint32_t hash = notice->kind == NOTICE_KEY ? hash_of(cache, notice->key) : 0;
 
+    if (notice->kind == NOTICE_LOST)
+        purges_lose(&cache->purges);
     if (!store_heed(&cache->store, now.boot, notice, hash))
         return;
     if (notice->kind == NOTICE_KEY)

@@ -1,145 +1,170 @@
 #include "stages/cache/expiry.h"
 
-#include "common/check.h"
 #include "common/clock.h"
 #include "common/memory.h"
-#include "stages/cache/list.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#define LEVEL_SHIFT 4 /* a tick of one level is 16 of the level below */
-#define LEVEL_MOST  16
-
-static uint64_t ms_of(const struct expiry *expiry, int64_t boot)
+void expiry_init(struct expiry *expiry, const struct pages *pages, int64_t now)
 {
-    return boot > expiry->origin ? (uint64_t)(boot - expiry->origin) / MILLISECOND : 0;
+    *expiry = (struct expiry){.pages = pages, .origin = now};
+    expiry_allow(expiry);
 }
 
-static uint64_t tick_of(uint64_t ms, unsigned level)
+void expiry_allow(struct expiry *expiry)
 {
-    return ms >> (LEVEL_SHIFT * level);
-}
+    uint32_t held = expiry->numbers, numbers = expiry->pages->numbers;
 
-static uint32_t *slot_of(const struct expiry *expiry, unsigned level, uint64_t tick)
-{
-    uint64_t slots = UINT64_C(1) << expiry->slot_bits;
-
-    return &expiry->slots[level * slots + (tick & (slots - 1))];
-}
-
-/* The lowest level that reaches from `now` to `expires`. */
-static unsigned level_for(const struct expiry *expiry, uint64_t expires)
-{
-    uint64_t slots = UINT64_C(1) << expiry->slot_bits;
-    unsigned level = 0;
-
-    while (tick_of(expires, level) - tick_of(expiry->now, level) >= slots)
-        level++;
-    return level;
-}
-
-static unsigned levels_for(int64_t longest_life, unsigned slot_bits)
-{
-    /* A life may straddle one tick more than it is long. */
-    uint64_t ms = (uint64_t)longest_life / MILLISECOND + 1;
-    unsigned level = 0;
-
-    while (tick_of(ms, level) + 1 >= UINT64_C(1) << slot_bits)
-        level++;
-    CHECK(level < LEVEL_MOST);
-    return level + 1;
-}
-
-void expiry_init(struct expiry *expiry, const struct pages *pages, int64_t now,
-                 int64_t longest_life, unsigned slot_bits)
-{
-    *expiry = (struct expiry){.pages = pages,
-                              .origin = now,
-                              .levels = levels_for(longest_life, slot_bits),
-                              .slot_bits = slot_bits};
-    expiry->slots = memory_alloc((size_t)expiry->levels << slot_bits, sizeof *expiry->slots);
-}
-
-void expiry_allow(struct expiry *expiry, int64_t longest_life)
-{
-    unsigned levels = levels_for(longest_life, expiry->slot_bits);
-
-    if (levels <= expiry->levels)
+    if (numbers <= held)
         return;
-    size_t slots = (size_t)1 << expiry->slot_bits;
-    expiry->slots = memory_resize(expiry->slots, levels * slots, sizeof *expiry->slots);
-    memset(expiry->slots + expiry->levels * slots, 0,
-           (levels - expiry->levels) * slots * sizeof *expiry->slots);
-    expiry->levels = levels;
+    expiry->directory = memory_extend(expiry->directory, held, numbers, sizeof *expiry->directory);
+    expiry->heap = memory_extend(expiry->heap, held, numbers, sizeof *expiry->heap);
+    expiry->numbers = numbers;
 }
 
 void expiry_fini(struct expiry *expiry)
 {
-    free(expiry->slots);
-    expiry->slots = NULL;
+    free(expiry->directory);
+    free(expiry->heap);
+    *expiry = (struct expiry){0};
+}
+
+int64_t expiry_ms(const struct expiry *expiry, int64_t boot)
+{
+    return (boot - expiry->origin) / MILLISECOND;
 }
 
 void expiry_advance(struct expiry *expiry, int64_t now)
 {
-    uint64_t ms = ms_of(expiry, now), slots = UINT64_C(1) << expiry->slot_bits;
+    int64_t ms = expiry_ms(expiry, now);
 
-    if (ms <= expiry->now)
-        return;
-    for (unsigned level = 0; level < expiry->levels; level++) {
-        uint64_t tick = tick_of(expiry->now, level), last = tick_of(ms, level);
-        if (last - tick > slots)
-            tick = last - slots;
-        while (tick < last)
-            list_join(expiry->pages, &expiry->due, BY_EXPIRY, slot_of(expiry, level, ++tick));
+    if (ms > (int64_t)expiry->now)
+        expiry->now = (uint64_t)ms;
+}
+
+/* ---- the heap ---- */
+
+static uint64_t earliest_at(const struct expiry *expiry, uint32_t place)
+{
+    return expiry->directory[expiry->heap[place]].earliest;
+}
+
+static void put(struct expiry *expiry, uint32_t place, uint32_t number)
+{
+    expiry->heap[place] = number;
+    expiry->directory[number].place = place;
+}
+
+static void sift_up(struct expiry *expiry, uint32_t number)
+{
+    uint32_t place = expiry->directory[number].place;
+    uint64_t earliest = expiry->directory[number].earliest;
+
+    for (; place > 1 && earliest_at(expiry, place / 2) > earliest; place /= 2)
+        put(expiry, place, expiry->heap[place / 2]);
+    put(expiry, place, number);
+}
+
+static void sift_down(struct expiry *expiry, uint32_t number)
+{
+    uint32_t place = expiry->directory[number].place, child;
+    uint64_t earliest = expiry->directory[number].earliest;
+
+    for (; (child = 2 * place) <= expiry->count; place = child) {
+        if (child < expiry->count && earliest_at(expiry, child + 1) < earliest_at(expiry, child))
+            child++;
+        if (earliest_at(expiry, child) >= earliest)
+            break;
+        put(expiry, place, expiry->heap[child]);
     }
-    expiry->now = ms;
+    put(expiry, place, number);
 }
 
-bool expiry_is_ahead(const struct expiry *expiry, int64_t expires)
+void expiry_note(struct expiry *expiry, uint32_t handle)
 {
-    return ms_of(expiry, expires) > expiry->now;
+    uint32_t number = pages_number(handle), slot = pages_slot(handle);
+    struct expiry_page *page = &expiry->directory[number];
+    uint64_t *group = pages_group(expiry->pages, number, slot / PAGES_GROUP);
+    uint64_t expires = entry_expires(entry_at(expiry->pages, handle));
+    bool is_alone = slot % PAGES_GROUP == 0 && expiry->pages->directory[number].used == slot + 1;
+
+    if (is_alone || expires < *group)
+        *group = expires;
+    if (page->place == 0)
+        *page = (struct expiry_page){expires, ++expiry->count};
+    else if (expires < page->earliest)
+        page->earliest = expires;
+    else
+        return;
+    sift_up(expiry, number);
 }
 
-void expiry_add(struct expiry *expiry, uint32_t handle, int64_t read, int64_t expires)
+void expiry_forget(struct expiry *expiry, uint32_t number)
 {
-    uint64_t ms = ms_of(expiry, expires);
-    int64_t read_ms = (read - expiry->origin) / MILLISECOND;
+    uint32_t place = expiry->directory[number].place;
 
-    CHECK(ms > expiry->now);
-    unsigned level = level_for(expiry, ms);
-    CHECK(level < expiry->levels);
-    uint64_t tick = tick_of(ms, level);
-    entry_set_times(entry_at(expiry->pages, handle), (uint64_t)read_ms,
-                    tick << (LEVEL_SHIFT * level), level);
-    list_push(expiry->pages, slot_of(expiry, level, tick), BY_EXPIRY, handle);
+    if (place == 0 || expiry->pages->directory[number].used > 0)
+        return;
+    expiry->directory[number].place = 0;
+    uint32_t last = expiry->heap[expiry->count--];
+    if (last == number)
+        return;
+    put(expiry, place, last);
+    sift_up(expiry, last);
+    sift_down(expiry, last);
 }
 
-/* The list that the entry is in. */
-static uint32_t *list_of(struct expiry *expiry, const struct entry *entry)
+/* The time of the page's group that has the earliest. */
+static uint64_t *first_group(const struct expiry *expiry, uint32_t number)
 {
-    unsigned level = entry_level(entry);
+    unsigned groups = (expiry->pages->directory[number].used + PAGES_GROUP - 1) / PAGES_GROUP;
+    uint64_t *first = pages_group(expiry->pages, number, 0);
 
-    if (expiry_is_due(expiry, entry))
-        return &expiry->due;
-    return slot_of(expiry, level, tick_of(entry_expires(entry), level));
+    for (unsigned i = 1; i < groups; i++) {
+        uint64_t *group = pages_group(expiry->pages, number, i);
+        if (*group < *first)
+            first = group;
+    }
+    return first;
 }
 
-void expiry_remove(struct expiry *expiry, uint32_t handle)
+/* The entry of the group that expires first; the group's time is true then. */
+static uint32_t look_through(const struct expiry *expiry, uint32_t number, uint64_t *group)
 {
-    uint32_t *list = list_of(expiry, entry_at(expiry->pages, handle));
+    unsigned used = expiry->pages->directory[number].used;
+    unsigned slot = (unsigned)(pages_group(expiry->pages, number, 0) - group) * PAGES_GROUP;
+    unsigned end = slot + PAGES_GROUP < used ? slot + PAGES_GROUP : used, first = slot;
+    uint64_t earliest = UINT64_MAX;
 
-    list_remove(expiry->pages, list, BY_EXPIRY, handle);
+    for (; slot < end && earliest > *group; slot++) {
+        uint64_t expires = entry_expires(entry_at(expiry->pages, pages_handle(number, slot)));
+        if (expires < earliest) {
+            earliest = expires;
+            first = slot;
+        }
+    }
+    *group = earliest;
+    return pages_handle(number, first);
 }
 
-void expiry_follow(struct expiry *expiry, uint32_t from, uint32_t to)
+uint32_t expiry_first(struct expiry *expiry, uint64_t until)
 {
-    uint32_t *list = list_of(expiry, entry_at(expiry->pages, to));
-
-    list_follow(expiry->pages, list, BY_EXPIRY, from, to);
+    while (expiry->count > 0 && earliest_at(expiry, 1) <= until) {
+        uint32_t number = expiry->heap[1];
+        uint64_t *group = first_group(expiry, number), noted = *group;
+        if (noted == earliest_at(expiry, 1)) { /* else another page may be earlier */
+            uint32_t first = look_through(expiry, number, group);
+            if (*group == noted)
+                return first;
+        }
+        expiry->directory[number].earliest = *first_group(expiry, number);
+        sift_down(expiry, number);
+    }
+    return 0;
 }
 
 size_t expiry_bytes(const struct expiry *expiry)
 {
-    return ((size_t)expiry->levels << expiry->slot_bits) * sizeof *expiry->slots;
+    return expiry->numbers * (sizeof *expiry->directory + sizeof *expiry->heap) +
+           2 * MEMORY_OVERHEAD;
 }

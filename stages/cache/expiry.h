@@ -1,13 +1,13 @@
-/* Which entries have expired: a timing wheel that never cascades, as the Linux kernel's timers do
- * not since 4.8. It owns an entry's links BY_EXPIRY and its times.
+/* Which entries have expired, to the millisecond, without a byte of its own in any entry.
  *
- * Level 0 has a slot for each millisecond to come, level 1 a slot for each 16 ms, level 2 for each
- * 256 ms, and so on, the same number of slots in each. An entry goes into the lowest level that
- * reaches its expiry, and its life is cut (never stretched) to a whole tick of that level: with the
- * 65536 slots of a table of 16 MiB and more, lives up to 65 s are exact to the millisecond, longer
- * ones to 1/4096. In return no entry is ever touched between its insertion and its end: when time
- * passes a slot, its whole list joins the list of those that are due, in O(1), however many they
- * are. So at any moment all entries in that list have expired and all others live. */
+ * It knows of each page (stages/cache/pages.h), and of each group of 32 slots in it, a time before
+ * which no entry there expires, and keeps the pages in a heap by that time. Where the time of the
+ * first page has come, its first group is looked through: so its entry that expires first is found,
+ * or the group gets its true time, and the page goes down the heap. An entry that expires costs one
+ * or two such looks; one that is removed before costs none.
+ *
+ * (A timing wheel of lists took 8 bytes of each entry and a MiB of slots, cut lives of more than a
+ * minute, and touched two other entries for each one that came or went.) */
 #ifndef WEIR_CACHE_EXPIRY_H
 #define WEIR_CACHE_EXPIRY_H
 
@@ -16,38 +16,42 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct expiry {
-    const struct pages *pages;
-    int64_t origin;     /* boot ns: where the count of ms begins */
-    uint64_t now;       /* ms: all that expire until now are due */
-    unsigned levels;    /* as many as the longest life takes; at most 16 */
-    unsigned slot_bits; /* log2 of the slots of a level */
-    uint32_t *slots;    /* lists: levels times slots */
-    uint32_t due;       /* list of those that have expired */
+struct expiry_page {
+    uint64_t earliest; /* ms: none of its entries expires before */
+    uint32_t place;    /* in the heap, from 1 on; 0: it has no entries */
 };
 
-/* `now` and `longest_life` in ns of the boot clock; slot_bits 8 to 16. */
-void expiry_init(struct expiry *expiry, const struct pages *pages, int64_t now,
-                 int64_t longest_life, unsigned slot_bits);
+struct expiry {
+    const struct pages *pages;
+    int64_t origin;                /* boot ns: where the count of ms begins */
+    uint64_t now;                  /* ms */
+    uint32_t numbers;              /* of pages, room for as many: all are below */
+    struct expiry_page *directory; /* by number of the page */
+    uint32_t *heap;                /* numbers of pages, from 1 on: earliest first */
+    uint32_t count;                /* of them */
+};
+
+/* `now` in ns of the boot clock, as below. */
+void expiry_init(struct expiry *expiry, const struct pages *pages, int64_t now);
 void expiry_fini(struct expiry *expiry);
 
-/* Lives may be as long as this, if not longer already: it never becomes less. */
-void expiry_allow(struct expiry *expiry, int64_t longest_life);
+/* For as many pages as there may be now: to be called after pages_allow. */
+void expiry_allow(struct expiry *expiry);
 
-/* Time passes. O(1) a millisecond, at most once round the wheel. */
+/* Time passes. */
 void expiry_advance(struct expiry *expiry, int64_t now);
 
-/* Whether `expires` (boot ns) lies at least a millisecond ahead, as the wheel counts them. */
-bool expiry_is_ahead(const struct expiry *expiry, int64_t expires);
+/* In the count of ms; below 0 before its begin. A life is cut to it, never stretched. */
+int64_t expiry_ms(const struct expiry *expiry, int64_t boot);
 
-/* The entry's value was read at `read` and expires at `expires` (boot ns); CHECK: that is ahead,
- * and not further than the longest life. */
-void expiry_add(struct expiry *expiry, uint32_t handle, int64_t read, int64_t expires);
+/* The entry lies where it does from now on, and its times are set. O(log pages), at most. */
+void expiry_note(struct expiry *expiry, uint32_t handle);
 
-void expiry_remove(struct expiry *expiry, uint32_t handle);
+/* The page may have no entries any more. */
+void expiry_forget(struct expiry *expiry, uint32_t number);
 
-/* The entry at `from` lies at `to` now. */
-void expiry_follow(struct expiry *expiry, uint32_t from, uint32_t to);
+/* The entry that expires first, if that is no later than `until` (ms); 0: there is none. */
+uint32_t expiry_first(struct expiry *expiry, uint64_t until);
 
 /* Has it expired? */
 static inline bool expiry_is_due(const struct expiry *expiry, const struct entry *entry)

@@ -49,6 +49,13 @@ void purges_start(struct purges *purges, struct ask_port *asks, struct serve_por
         answer(serves, from, purge->status);
 }
 
+void purges_lose(struct purges *purges)
+{
+    for (size_t i = 0; i < PURGES_MOST; i++)
+        if (purges->all[i].missing > 0)
+            purges->all[i].status = STATUS_AWAY;
+}
+
 bool purges_take(struct purges *purges, struct serve_port *serves, uint64_t token,
                  enum status status)
 {

@@ -24,6 +24,9 @@ struct purges {
 void purges_start(struct purges *purges, struct ask_port *asks, struct serve_port *serves,
                   const struct return_address *from, const struct ask *ask);
 
+/* Notices may have been lost, theirs among them: those under way will fail. */
+void purges_lose(struct purges *purges);
+
 /* Whether `token` is of a purge, whose answer it then takes; the last one is passed on. */
 bool purges_take(struct purges *purges, struct serve_port *serves, uint64_t token,
                  enum status status);

@@ -50,21 +50,20 @@ static size_t set_aside(const struct store *store)
 static struct table_limits limits_of_values(const struct store *store)
 {
     return (struct table_limits){store->capacity, store->max_bytes - set_aside(store),
-                                 store->expiry, grace_of(store)};
+                                 grace_of(store)};
 }
 
 /* Where absent keys are remembered. */
 static struct table_limits limits_of_absent(const struct store *store)
 {
-    return (struct table_limits){store->negative_capacity, set_aside(store), store->negative_expiry,
-                                 grace_of(store)};
+    return (struct table_limits){store->negative_capacity, set_aside(store), grace_of(store)};
 }
 
-static struct table *create_table(struct table_limits limits, int64_t now, const char *what,
-                                  struct error *error)
+static struct table *create_table(struct table_limits limits, struct key_hash hash, int64_t now,
+                                  const char *what, struct error *error)
 {
     size_t needed = 0;
-    struct table *table = table_create(&limits, now, &needed);
+    struct table *table = table_create(&limits, hash, now, &needed);
     char text[24];
 
     if (!table)
@@ -75,10 +74,10 @@ static struct table *create_table(struct table_limits limits, int64_t now, const
 
 static bool create_tables(struct store *store, int64_t now, struct error *error)
 {
-    store->values = create_table(limits_of_values(store), now, "", error);
+    store->values = create_table(limits_of_values(store), store->hash, now, "", error);
     if (store->values && store->negative_expiry)
-        store->absent =
-            create_table(limits_of_absent(store), now, " in its quarter for absent keys", error);
+        store->absent = create_table(limits_of_absent(store), store->hash, now,
+                                     " in its quarter for absent keys", error);
     return store->values && (store->absent || !store->negative_expiry);
 }
 
@@ -98,11 +97,12 @@ static bool must_be_verified(const struct settings *given)
     return strcmp(settings_text(given, "on_disconnect"), "expire") == 0;
 }
 
-void store_init(struct store *store, const struct stage_setup *setup, int64_t now)
+void store_init(struct store *store, const struct stage_setup *setup, struct key_hash hash,
+                int64_t now)
 {
     struct error error;
 
-    *store = (struct store){.is_near = setup->cache_count > 0};
+    *store = (struct store){.hash = hash, .is_near = setup->cache_count > 0};
     read_settings(store, setup->settings);
     freshness_init(&store->freshness, setup->origin, must_be_verified(setup->settings));
     CHECK(create_tables(store, now, &error)); /* store_check has said so */
@@ -119,7 +119,7 @@ static void configure_absent(struct store *store, int64_t now)
     else if (store->absent)
         table_drop_all(store->absent);
     else if (store->negative_expiry)
-        store->absent = table_create(&limits, now, &needed);
+        store->absent = table_create(&limits, store->hash, now, &needed);
 }
 
 bool store_configure(struct store *store, const struct stage_setup *setup, struct moment now)

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 struct store {
+    struct key_hash hash;
     struct table *values;
     struct table *absent;            /* keys that Redis does not have; NULL: not remembered */
     int64_t expiry, negative_expiry; /* ns: of the one and the other; 0: not remembered any more */
@@ -35,8 +36,9 @@ struct store {
 /* Whether a cache's settings, which docs/topology.md describes, go together: as kind_spec.check. */
 bool store_check(const struct settings *given, const char **blamed, struct error *error);
 
-/* CHECK: store_check has said so, here and below. */
-void store_init(struct store *store, const struct stage_setup *setup, int64_t now);
+/* Keys are hashed by `hash`. CHECK: store_check has said so, here and below. */
+void store_init(struct store *store, const struct stage_setup *setup, struct key_hash hash,
+                int64_t now);
 void store_fini(struct store *store);
 
 /* Other settings from now on. What is held keeps the life it got when it entered. True where

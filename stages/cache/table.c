@@ -1,16 +1,18 @@
 #include "common/clock.h"
 #include "common/memory.h"
+#include "stages/cache/draft.h"
 #include "stages/cache/list.h"
 #include "stages/cache/table_inner.h"
 
 #include <stdlib.h>
 
-struct table *table_create(const struct table_limits *limits, int64_t now, size_t *needed)
+struct table *table_create(const struct table_limits *limits, struct key_hash hash, int64_t now,
+                           size_t *needed)
 {
     struct table *table = memory_alloc(1, sizeof *table);
 
-    table_init(table, limits, now);
-    *needed = table_bytes(table) + pages_growth(&table->pages, PAGES_MOST);
+    table_init(table, limits, hash, now);
+    *needed = table_bytes(table) + pages_page(&table->pages, ENTRY_HEAD);
     if (*needed > limits->max_bytes)
         table_destroy(&table);
     return table;
@@ -24,24 +26,28 @@ static void release_outside(struct table *table, const char *place)
     value_release(&value);
 }
 
-void table_remove_entry(struct table *table, uint32_t handle)
+void table_release_outside(struct table *table, struct entry *entry)
 {
-    struct entry *entry = entry_at(&table->pages, handle);
-    uint32_t moved;
-
     if (entry->value_size == ENTRY_VALUE_OUTSIDE)
         release_outside(table, entry_value_place(entry));
     if (entry->key_size == ENTRY_KEY_OUTSIDE)
         release_outside(table, entry->bytes);
+}
+
+void table_remove_entry(struct table *table, uint32_t handle)
+{
+    uint32_t moved;
+
+    table_release_outside(table, entry_at(&table->pages, handle));
     buckets_remove(&table->buckets, handle);
-    list_remove(&table->pages, &table->reads, BY_READ, handle);
-    expiry_remove(&table->expiry, handle);
+    list_remove(&table->pages, &table->reads, handle);
     moved = pages_give_back(&table->pages, handle);
     if (moved) {
         buckets_follow(&table->buckets, moved, handle);
-        list_follow(&table->pages, &table->reads, BY_READ, moved, handle);
-        expiry_follow(&table->expiry, moved, handle);
+        list_follow(&table->pages, &table->reads, moved, handle);
+        expiry_note(&table->expiry, handle);
     }
+    expiry_forget(&table->expiry, pages_number(moved ? moved : handle));
     table->entries--;
 }
 
@@ -70,13 +76,13 @@ void table_destroy(struct table **table)
 /* The entry of `key`, expired or not; 0 when there is none. */
 static uint32_t find_entry(const struct table *table, uint32_t hash, struct bytes key)
 {
-    uint32_t handle = *buckets_find(&table->buckets, hash);
+    uint32_t link = buckets_first(&table->buckets, hash);
 
-    while (handle) {
-        const struct entry *entry = entry_at(&table->pages, handle);
-        if (entry->hash == hash && bytes_are_equal(entry_key(entry), key))
-            return handle;
-        handle = entry->chain;
+    while (buckets_is_entry(link)) {
+        const struct entry *entry = entry_at(&table->pages, link);
+        if (bytes_are_equal(entry_key(entry), key))
+            return link;
+        link = entry->chain;
     }
     return 0;
 }
@@ -113,14 +119,14 @@ bool table_find(struct table *table, uint32_t hash, struct bytes key, int64_t no
     if (expires + table->grace <= ms)
         return false;
     if (expires > ms)
-        list_raise(&table->pages, &table->reads, BY_READ, handle);
+        list_raise(&table->pages, &table->reads, handle);
     *found = (struct found){
         .answer = {.status = STATUS_VALUE,
                    .life_ms = expires > ms ? at_most_32_bits(expires - ms) : 0,
                    .age_ms = at_most_32_bits(entry_age(entry, ms)),
                    .tag = entry_tag(entry)},
         .past_ms = expires > ms ? 0 : ms - expires,
-        .is_suspect = epochs_is_suspect(&table->epochs, entry->epoch),
+        .is_suspect = epochs_is_suspect(&table->epochs, entry_epoch(entry)),
     };
     set_bytes(&found->answer, entry);
     return true;
@@ -128,105 +134,39 @@ bool table_find(struct table *table, uint32_t hash, struct bytes key, int64_t no
 
 /* ---- storing ---- */
 
-/* An entry that has not yet got its slot. */
-struct draft {
-    struct bytes key, value;
-    struct value *key_outside, *value_outside; /* owned; NULL: it lies in the entry */
-    uint64_t tag;
-    size_t size; /* of the entry, bytes */
-};
-
-/* The bytes, charged to the table; of `shared`, where it can be kept as it is, else as a copy. NULL
- * when the system has no memory for it. */
-static struct value *take_outside(struct table *table, struct bytes bytes, struct value *shared)
-{
-    struct value *value;
-
-    if (shared && bytes.size >= VALUE_BY_REFERENCE)
-        return value_charge(value_share(shared), table->outside);
-    value = value_create(bytes.size);
-    if (!value)
-        return NULL;
-    memcpy(value_writable(value), bytes.data, bytes.size);
-    return value_charge(value, table->outside);
-}
-
-static void draft_fini(struct draft *draft)
-{
-    value_release(&draft->key_outside);
-    value_release(&draft->value_outside);
-}
-
-static bool draft_init(struct draft *draft, struct table *table, struct bytes key,
-                       const struct answer *answer)
-{
-    *draft = (struct draft){.key = key, .value = answer_bytes(answer), .tag = answer->tag};
-    bool is_long = key.size > ENTRY_KEY_INLINE, is_large = draft->value.size > ENTRY_VALUE_INLINE;
-    if (is_long)
-        draft->key_outside = take_outside(table, key, NULL);
-    if (is_large)
-        draft->value_outside = take_outside(table, draft->value, answer->value);
-    draft->size = ENTRY_HEAD + (is_long ? sizeof(struct value *) : key.size) +
-                  (is_large ? sizeof(struct value *) : draft->value.size);
-    if ((!is_long || draft->key_outside) && (!is_large || draft->value_outside))
-        return true;
-    draft_fini(draft);
-    return false;
-}
-
-/* Writes the bytes, or the address of what lies outside. */
-static void put(struct table *table, char *place, struct bytes bytes, struct value *outside)
-{
-    if (outside) {
-        memcpy(place, &outside, sizeof outside);
-        table->held += value_charge_size(bytes.size);
-    } else if (bytes.size > 0) {
-        memcpy(place, bytes.data, bytes.size);
-    }
-}
-
-/* What lies outside the entry, where it has more than `most` bytes. */
-static size_t charge_of(struct bytes bytes, size_t most)
-{
-    return bytes.size > most ? value_charge_size(bytes.size) : 0;
-}
-
-static uint32_t insert(struct table *table, uint32_t hash, const struct draft *draft)
+static void insert(struct table *table, uint32_t hash, const struct draft *draft, uint64_t read,
+                   uint64_t expires)
 {
     uint32_t handle = pages_take(&table->pages, draft->size);
     struct entry *entry = entry_at(&table->pages, handle);
 
-    entry->hash = hash;
-    entry->key_size = draft->key_outside ? ENTRY_KEY_OUTSIDE : (unsigned)draft->key.size;
-    entry->value_size = draft->value_outside ? ENTRY_VALUE_OUTSIDE : (unsigned)draft->value.size;
-    entry->epoch = table->epochs.now % EPOCHS;
+    draft_write(draft, entry);
+    entry_set_times(entry, table->epochs.now, read, expires);
+    table->held += draft->charge;
     table->epochs.is_used = true;
-    entry_set_tag(entry, draft->tag);
-    put(table, entry->bytes, draft->key, draft->key_outside);
-    put(table, entry_value_place(entry), draft->value, draft->value_outside);
-    buckets_add(&table->buckets, handle);
-    list_push(&table->pages, &table->reads, BY_READ, handle);
+    buckets_add(&table->buckets, hash, handle);
+    list_push(&table->pages, &table->reads, handle);
+    expiry_note(&table->expiry, handle);
     table->entries++;
-    return handle;
 }
 
 bool table_store(struct table *table, uint32_t hash, struct bytes key, struct answer *answer,
                  int64_t read, int64_t expires, int64_t now)
 {
-    struct draft draft;
+    struct draft draft = draft_make(key, answer, table->inline_most);
 
     table_remove(table, hash, key, now);
-    if (!expiry_is_ahead(&table->expiry, expires) ||
-        !table_can_fit(table, charge_of(key, ENTRY_KEY_INLINE) +
-                                  charge_of(answer_bytes(answer), ENTRY_VALUE_INLINE)) ||
-        !draft_init(&draft, table, key, answer))
+    int64_t until = expiry_ms(&table->expiry, expires);
+    if (until <= (int64_t)table->expiry.now || !table_can_fit(table, draft.size, draft.charge) ||
+        !draft_take(&draft, table->outside, answer->value))
         return false;
     buckets_grow(&table->buckets, table->entries + 1);
     if (!table_make_room(table, draft.size)) {
         draft_fini(&draft);
         return false;
     }
-    expiry_add(&table->expiry, insert(table, hash, &draft), read, expires);
+    insert(table, hash, &draft, (uint64_t)expiry_ms(&table->expiry, read),
+           until < ENTRY_EXPIRES_MOST ? (uint64_t)until : ENTRY_EXPIRES_MOST);
     if (draft.value.size >= VALUE_BY_REFERENCE) {
         if (answer->value) /* from now on the table pays */
             value_relieve(answer->value);
@@ -251,8 +191,7 @@ static bool sweep(struct table *table, size_t most)
 {
     uint32_t last;
 
-    while ((last = list_last(&table->pages, table->reads, BY_READ)) != 0 &&
-           table_is_gone(table, last)) {
+    while ((last = list_last(&table->pages, table->reads)) != 0 && table_is_gone(table, last)) {
         if (most-- == 0)
             return false;
         table_remove_entry(table, last);
@@ -275,19 +214,23 @@ void table_drop_all(struct table *table)
     epochs_drop(&table->epochs);
 }
 
-static bool has_passed(const struct table *table, uint32_t handle)
+/* An entry that is past its grace; 0: there is none. */
+static uint32_t first_passed(struct table *table)
 {
-    return handle != 0 &&
-           entry_expires(entry_at(&table->pages, handle)) + table->grace <= table->expiry.now;
+    uint64_t now = table->expiry.now;
+
+    return now < table->grace ? 0 : expiry_first(&table->expiry, now - table->grace);
 }
 
 bool table_expire(struct table *table, int64_t now, size_t most)
 {
+    uint32_t passed;
+
     expiry_advance(&table->expiry, now);
-    for (size_t i = 0; i < most && has_passed(table, table->expiry.due); i++)
-        table_end_entry(table, table->expiry.due);
+    for (size_t i = 0; (passed = first_passed(table)) != 0 && i < most; i++)
+        table_end_entry(table, passed);
     bool has_more = table_shrink(table, most);
-    return !sweep(table, most) || has_passed(table, table->expiry.due) || has_more;
+    return !sweep(table, most) || first_passed(table) != 0 || has_more;
 }
 
 size_t table_entries(const struct table *table)

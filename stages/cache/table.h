@@ -1,28 +1,28 @@
 /* The table: what weir remembers. Keys and their values, by hash, by when they were last read, and
  * by when they expire.
  *
- *     pages     the entries themselves, dense: 46 bytes of head, key, value
+ *     pages     the entries themselves, dense: 34 bytes of head, key, value
  *     buckets   hash -> chain of entries
  *     reads     one list, the most recently read first
- *     expiry    a wheel; those whose time has come gather in one list
+ *     expiry    the pages, by when the first of their entries expires
  *
- * Finding, storing, evicting and expiring are O(1), and none moves more than a chain and an entry
- * at a time. There are never more than `capacity` entries nor more than `max_bytes` bytes, all of
- * the above counted; values held by reference are counted until the last reference to them goes,
- * wherever that is. Where room is needed, entries that have expired go before any that lives, and
- * then the least recently read.
+ * Finding, storing and evicting are O(1), expiring is one look through a page; none moves more than
+ * a chain and an entry at a time. There are never more than `capacity` entries nor more than
+ * `max_bytes` bytes, all of the above counted; values held by reference are counted until the last
+ * reference to them goes, wherever that is. Where room is needed, entries that have expired go
+ * before any that lives, and then the least recently read.
  *
  * An entry that has expired can still be found for the table's `grace`, for who makes do with it;
  * being found so does not count as being read. One that was stored before table_suspect_all is
  * suspect; one from before table_drop_all is gone: at once, though its room comes back by and by.
  *
- * Times are ns of the boot clock and must not go backwards. A key comes with 32 bits of its hash,
- * which the caller has made with a key of its own. */
+ * Times are ns of the boot clock and must not go backwards. A key comes with its hash. */
 #ifndef WEIR_CACHE_TABLE_H
 #define WEIR_CACHE_TABLE_H
 
 #include "common/bytes.h"
 #include "common/message.h"
+#include "stages/cache/key_hash.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,10 +31,9 @@
 struct table;
 
 struct table_limits {
-    size_t capacity;      /* entries, at least 1 */
-    size_t max_bytes;     /* for everything */
-    int64_t longest_life; /* ns: no entry lives longer */
-    int64_t grace;        /* ns: how long beyond its life it can be found */
+    size_t capacity;  /* entries, at least 1 */
+    size_t max_bytes; /* for everything */
+    int64_t grace;    /* ns: how long beyond its life an entry can be found */
 };
 
 struct table_counters {
@@ -48,9 +47,10 @@ struct found {
     bool is_suspect;
 };
 
-/* NULL where `max_bytes` does not hold an empty table and one page of entries; then `*needed`
- * says how many bytes would. */
-struct table *table_create(const struct table_limits *limits, int64_t now, size_t *needed);
+/* `hash` is how keys are hashed for it. NULL where `max_bytes` does not hold an empty table and one
+ * page of entries; then `*needed` says how many bytes would. */
+struct table *table_create(const struct table_limits *limits, struct key_hash hash, int64_t now,
+                           size_t *needed);
 void table_destroy(struct table **table);
 
 /* Other limits from now on, as table_create would accept them. What is held stays as far as it
@@ -66,8 +66,8 @@ bool table_find(struct table *table, uint32_t hash, struct bytes key, int64_t no
                 struct found *found);
 
 /* Stores the value of `answer` and its tag, in place of any there is for `key`, as the most
- * recently read. It was read from Redis at `read` and lives until `expires`, rounded as expiry.h
- * says. A value of VALUE_BY_REFERENCE or more is shared, and `answer->value` becomes the table's
+ * recently read. It was read from Redis at `read` and lives until `expires`, cut to a millisecond.
+ * A value of VALUE_BY_REFERENCE or more is shared, and `answer->value` becomes the table's
  * own reference to it, lent as by table_find. False, and there is no entry for the key, when it has
  * expired or there can be no room for it. */
 bool table_store(struct table *table, uint32_t hash, struct bytes key, struct answer *answer,

@@ -13,16 +13,13 @@
 
 /* ---- its life ---- */
 
-/* Enough slots for lives exact to 1 ms where memory is plenty, and never more than a 64th of it for
- * a level. */
-static unsigned slot_bits_for(size_t max_bytes)
-{
-    unsigned bits = 10;
-
-    while (bits < 16 && max_bytes >> (bits + 9) > 0)
-        bits++;
-    return bits;
-}
+/* In a table of so many bytes (64 MiB) a page for each of many sizes, which is not full, is lost in
+ * the whole; so sizes are fine, and all values that are copied lie inline: none is left to malloc
+ * and what it fragments. In a smaller one sizes are coarse, and values above 1 KiB lie outside. It
+ * stays as it began, whatever its bounds become. */
+#define AMPLE             (64 << 20)
+#define INLINE_MOST       (VALUE_BY_REFERENCE - 1)
+#define INLINE_MOST_SMALL 1024
 
 /* How many entries may be there: the smallest have a head and no more. */
 static size_t most_entries(const struct table_limits *limits)
@@ -32,20 +29,27 @@ static size_t most_entries(const struct table_limits *limits)
     return limits->capacity < most ? limits->capacity : most;
 }
 
-void table_init(struct table *table, const struct table_limits *limits, int64_t now)
+void table_init(struct table *table, const struct table_limits *limits, struct key_hash hash,
+                int64_t now)
 {
-    *table = (struct table){.limits = *limits, .grace = (uint64_t)(limits->grace / MILLISECOND)};
-    pages_init(&table->pages, limits->max_bytes);
-    buckets_init(&table->buckets, &table->pages, most_entries(limits));
-    expiry_init(&table->expiry, &table->pages, now, limits->longest_life,
-                slot_bits_for(limits->max_bytes));
+    bool is_ample = limits->max_bytes >= AMPLE;
+
+    *table = (struct table){.limits = *limits,
+                            .inline_most = is_ample ? INLINE_MOST : INLINE_MOST_SMALL,
+                            .grace = (uint64_t)(limits->grace / MILLISECOND)};
+    pages_init(&table->pages, limits->max_bytes, is_ample);
+    buckets_init(&table->buckets, &table->pages, hash, most_entries(limits));
+    expiry_init(&table->expiry, &table->pages, now);
     table->outside = value_account_create(SIZE_MAX);
 }
 
 void table_fini(struct table *table)
 {
-    while (table->reads)
-        table_remove_entry(table, table->reads);
+    for (uint32_t left = table->reads; left;) {
+        struct entry *entry = entry_at(&table->pages, left);
+        table_release_outside(table, entry);
+        left = entry->next != table->reads ? entry->next : 0;
+    }
     value_account_abandon(&table->outside);
     expiry_fini(&table->expiry);
     buckets_fini(&table->buckets);
@@ -91,23 +95,24 @@ static bool has_room(const struct table *table, size_t size)
            pages_growth(&table->pages, size) <= most - bytes;
 }
 
-bool table_can_fit(const struct table *table, size_t more)
+bool table_can_fit(const struct table *table, size_t size, size_t more)
 {
     size_t others = outside_bytes(table) - table->held;
-    size_t page = PAGES_PAGE + MEMORY_OVERHEAD; /* the one that every entry fits into */
 
-    return fixed_bytes(table) + page + others + more <= table->limits.max_bytes;
+    return fixed_bytes(table) + pages_page(&table->pages, size) + others + more <=
+           table->limits.max_bytes;
 }
 
-/* Removes the entry that can best be spared; false when that would help nothing. */
-static bool evict(struct table *table)
+/* Removes the entry that can best be spared; false when that would not help one of `size` bytes. */
+static bool evict(struct table *table, size_t size)
 {
-    uint32_t oldest = list_last(&table->pages, table->reads, BY_READ);
+    uint32_t oldest = list_last(&table->pages, table->reads);
 
-    if (oldest == 0 || !table_can_fit(table, 0))
+    if (oldest == 0 || !table_can_fit(table, size, 0))
         return false;
-    if (table->expiry.due) {
-        table_end_entry(table, table->expiry.due);
+    uint32_t expired = expiry_first(&table->expiry, table->expiry.now);
+    if (expired) {
+        table_end_entry(table, expired);
     } else {
         table->counters.evictions += !table_is_gone(table, oldest);
         table_remove_entry(table, oldest);
@@ -118,7 +123,7 @@ static bool evict(struct table *table)
 bool table_make_room(struct table *table, size_t size)
 {
     for (unsigned removed = 0; !has_room(table, size); removed++)
-        if (removed == ROOM_MOST || !evict(table))
+        if (removed == ROOM_MOST || !evict(table, size))
             return false;
     return true;
 }
@@ -127,8 +132,7 @@ bool table_make_room(struct table *table, size_t size)
 
 static bool are_equal(const struct table_limits *a, const struct table_limits *b)
 {
-    return a->capacity == b->capacity && a->max_bytes == b->max_bytes &&
-           a->longest_life == b->longest_life && a->grace == b->grace;
+    return a->capacity == b->capacity && a->max_bytes == b->max_bytes && a->grace == b->grace;
 }
 
 static void move_table(struct table *to, const struct table *from)
@@ -142,7 +146,7 @@ static void begin_anew(struct table *table, int64_t now)
 {
     struct table *before = memory_alloc(1, sizeof *before), fresh;
 
-    table_init(&fresh, &table->limits, now);
+    table_init(&fresh, &table->limits, table->buckets.hash, now);
     if (fixed_bytes(&fresh) >= fixed_bytes(table)) {
         table_fini(&fresh);
         free(before);
@@ -163,7 +167,7 @@ void table_configure(struct table *table, const struct table_limits *limits, int
     table->grace = (uint64_t)(limits->grace / MILLISECOND);
     pages_allow(&table->pages, limits->max_bytes);
     buckets_allow(&table->buckets, most_entries(limits));
-    expiry_allow(&table->expiry, limits->longest_life);
+    expiry_allow(&table->expiry);
     if (fixed_bytes(table) > limits->max_bytes / 2)
         begin_anew(table, now);
 }
@@ -202,7 +206,7 @@ bool table_shrink(struct table *table, size_t most)
     while (!is_within_bounds(table)) {
         if (most-- == 0)
             return true;
-        if (!evict(table))
+        if (!evict(table, ENTRY_HEAD))
             break;
     }
     return is_more;

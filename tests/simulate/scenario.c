@@ -165,11 +165,6 @@ static bool is_at_rest(struct scenario *s)
 static void check_stage(struct scenario *s, struct process *process, size_t i)
 {
     const struct stage_plan *plan = &process->plans[i];
-    if (plan->kind == &witness_kind && (process_metric(process, i, "weir_cache_entries") >
-                                            settings_number(plan->settings, "capacity") ||
-                                        process_metric(process, i, "weir_cache_negative_entries") >
-                                            settings_number(plan->settings, "negative_capacity")))
-        world_complain(&s->world, "%s is above its capacity", plan->name);
     if (plan->kind == &witness_kind &&
         process_metric(process, i, "weir_cache_hits_total") +
                 process_metric(process, i, "weir_cache_misses_total") !=

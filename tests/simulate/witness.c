@@ -2,6 +2,7 @@
 
 #include "common/memory.h"
 #include "stages/cache/cache.h"
+#include "stages/cache/cache_inner.h"
 #include "stages/cache/flights.h"
 #include "tests/simulate/process.h"
 
@@ -34,6 +35,7 @@ struct witness {
     const char *name;
     void *cache;
     size_t max_fetches, max_asks;
+    size_t capacity[2];     /* of values and of absences */
     int64_t life[2], grace; /* ns: the longest of a value and of an absence; what may be beyond */
     bool must_be_verified;
     int64_t changed_at[MODEL_KEYS]; /* boot ns: when it was last told so */
@@ -106,6 +108,15 @@ static bool is_open(const struct ask_port *port)
     return witness->real_asks->is_open(witness->real_asks);
 }
 
+/* Also while a turn lasts: what is one too many goes before the next. */
+static void check_capacity(const struct witness *witness)
+{
+    const struct store *store = &((const struct cache *)witness->cache)->store;
+    if (table_entries(store->values) > witness->capacity[0] ||
+        (store->absent && table_entries(store->absent) > witness->capacity[1]))
+        world_complain(witness->setup->world, "%s is above its capacity", witness->name);
+}
+
 static void on_answer(void *stage, struct moment now, uint64_t token, const struct answer *answer)
 {
     struct witness *witness = stage;
@@ -118,6 +129,7 @@ static void on_answer(void *stage, struct moment now, uint64_t token, const stru
             break;
         }
     cache_kind.on_answer(witness->cache, now, token, answer);
+    check_capacity(witness);
 }
 
 static void on_notice(void *stage, struct moment now, const struct notice *notice)
@@ -227,6 +239,8 @@ static void *create(const struct stage_setup *given, struct error *error)
         .clock = given->clock,
         .name = given->name,
         .max_fetches = (size_t)settings_number(settings, "max_fetches"),
+        .capacity = {(size_t)settings_number(settings, "capacity"),
+                     (size_t)settings_number(settings, "negative_capacity")},
         .life = {settings_number(settings, "expiry"), duration(settings, "negative_expiry")},
         .grace = revalidate > if_error ? revalidate : if_error,
         .must_be_verified = strcmp(settings_text(settings, "on_disconnect"), "expire") == 0,

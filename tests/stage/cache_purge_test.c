@@ -54,6 +54,21 @@ static void test_purge_that_fails_says_so(void **state)
     cache_stage_destroy(&stage);
 }
 
+/* Where too many notices have gathered for a link, LOST takes their place, and a cache without
+ * invalidation keeps what it holds. */
+static void test_purge_whose_notice_may_be_lost_fails(void **state)
+{
+    (void)state;
+    struct cache_stage *stage = cache_stage_create(&nothing_special);
+    cache_stage_fill(stage, "key", "value");
+    cache_stage_ask_with(stage, 7, "key", ASK_PURGE);
+    cache_stage_tell(stage, NOTICE_LOST);
+    cache_stage_reply_status(stage, 1, STATUS_NONE);
+    assert_true(cache_stage_got_status(stage, 7, STATUS_AWAY));
+    assert_true(cache_stage_is_hit(stage, "key"));
+    cache_stage_destroy(&stage);
+}
+
 /* A purge is no fetch: it is not joined, takes no place of one, and what it is answered with is
  * kept by nobody. */
 static void test_purge_is_no_fetch(void **state)
@@ -98,6 +113,7 @@ int main(void)
         cmocka_unit_test(test_purge_goes_towards_the_origin),
         cmocka_unit_test(test_purge_of_all_does_the_same),
         cmocka_unit_test(test_purge_that_fails_says_so),
+        cmocka_unit_test(test_purge_whose_notice_may_be_lost_fails),
         cmocka_unit_test(test_purge_is_no_fetch),
         cmocka_unit_test(test_too_many_purges_are_refused_as_busy),
     };

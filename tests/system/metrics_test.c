@@ -142,7 +142,7 @@ static void test_metrics_add_up(void **state)
     redis_server_run(p->redis, "MSET a 1 b 2");
     redis_server_run(p->redis, "RPUSH list x");
     pipeline_start_recorded(p, SETTINGS(.cache = "negative_expiry: 1h", .resp = "timeout: 1h",
-                                        .http = "timeout: 300ms, max_parallel: 3, max_waiting: 1",
+                                        .http = "timeout: 2s, max_parallel: 3, max_waiting: 1",
                                         .redis = "timeout: 1h"));
     speak_resp(p, &tally);
     expect_metric(p, "weir_cache_lookups_total", 7);

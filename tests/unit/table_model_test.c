@@ -29,6 +29,7 @@ struct model_entry {
 struct options {
     uint64_t seed;
     struct table_limits limits;
+    int64_t longest_life;           /* ns */
     size_t keys;                    /* that are used */
     size_t largest_value;           /* bytes */
     uint64_t suspect_one, drop_one; /* step in so many makes all suspect, drops all; 0: none */
@@ -80,6 +81,12 @@ static struct bytes make_key(char *place, size_t number)
 static uint32_t make_hash(size_t number)
 {
     return number % 4 == 0 ? (uint32_t)(number % 16) : (uint32_t)number * 2654435761u;
+}
+
+static uint32_t hash_of(const void *secret, struct bytes key)
+{
+    (void)secret;
+    return make_hash(strtoul(key.data, NULL, 10)); /* which ends at the ':' */
 }
 
 static struct bytes make_value(struct run *run, char *place, size_t number, uint32_t version)
@@ -209,7 +216,7 @@ static void check_store(struct run *run, size_t number)
                             .tag = version * UINT64_C(0x100000001),
                             .bytes = make_value(run, value_place, number, version)};
     const struct table_limits *limits = &run->given.limits;
-    int64_t expires = run->now + (int64_t)below(run, (uint64_t)limits->longest_life + 1);
+    int64_t expires = run->now + (int64_t)below(run, (uint64_t)run->given.longest_life + 1);
     struct table_counters before = *table_counters(run->table);
     bool was_held = entry->state != ABSENT, had_room = table_entries(run->table) < limits->capacity;
 
@@ -303,7 +310,7 @@ static void step(struct run *run)
     else if (dice < 97)
         check_expire(run);
     else
-        pass_time(run, (int64_t)below(run, (uint64_t)run->given.limits.longest_life * 10 /
+        pass_time(run, (int64_t)below(run, (uint64_t)run->given.longest_life * 10 /
                                                (run->given.keys + 200)));
     check_counts(run);
 }
@@ -311,7 +318,7 @@ static void step(struct run *run)
 /* In the end everything goes. */
 static void finish(struct run *run)
 {
-    pass_time(run, run->given.limits.longest_life + run->given.limits.grace);
+    pass_time(run, run->given.longest_life + run->given.limits.grace);
     while (table_expire(run->table, run->now, 20))
         ;
     assert_int_equal(table_entries(run->table), 0);
@@ -328,7 +335,7 @@ static void run_operations(struct options given)
                         .random = given.seed * 2654435761u + 88172645463325252u,
                         .now = START,
                         .count = {given.keys}};
-    run->table = table_create(&given.limits, START, &needed);
+    run->table = table_create(&given.limits, (struct key_hash){hash_of, NULL}, START, &needed);
     assert_non_null(run->table);
     for (int i = 0; i < STEPS; i++)
         step(run);
@@ -340,51 +347,51 @@ static void run_operations(struct options given)
 static void test_a_small_capacity_agrees_with_the_model(void **state)
 {
     (void)state;
-    run_operations((struct options){1, {1, 64 << 20, SECOND, 0}, 3, 100, 0, 0});
-    run_operations((struct options){2, {50, 64 << 20, 60 * SECOND, 0}, 100, 20000, 500, 2000});
-    run_operations((struct options){3, {400, 64 << 20, 60 * SECOND, 0}, 700, 3000, 0, 0});
+    run_operations((struct options){1, {1, 64 << 20, 0}, SECOND, 3, 100, 0, 0});
+    run_operations((struct options){2, {50, 64 << 20, 0}, 60 * SECOND, 100, 20000, 500, 2000});
+    run_operations((struct options){3, {400, 64 << 20, 0}, 60 * SECOND, 700, 3000, 0, 0});
 }
 
 static void test_many_keys_agree_with_the_model(void **state)
 {
     (void)state;
-    run_operations((struct options){4, {4000, 256 << 20, 60 * SECOND, 0}, 5000, 300, 5000, 20000});
+    run_operations((struct options){4, {4000, 256 << 20, 0}, 60 * SECOND, 5000, 300, 5000, 20000});
 }
 
 static void test_ample_room_agrees_with_the_model(void **state)
 {
     (void)state;
-    run_operations((struct options){5, {100000, 256 << 20, 60 * SECOND, 0}, 700, 100000, 0, 0});
+    run_operations((struct options){5, {100000, 256 << 20, 0}, 60 * SECOND, 700, 100000, 0, 0});
 }
 
 /* Small tables have coarser wheels: lives of at most a second are exact in them. */
 static void test_scarce_bytes_agree_with_the_model(void **state)
 {
     (void)state;
-    run_operations((struct options){6, {100000, 150 << 10, SECOND, 0}, 700, 1000, 0, 0});
-    run_operations((struct options){7, {100000, 500 << 10, SECOND, 0}, 700, 100000, 3000, 5000});
-    run_operations((struct options){8, {200, 300 << 10, SECOND, 0}, 700, 9000, 0, 0});
+    run_operations((struct options){6, {100000, 150 << 10, 0}, SECOND, 700, 1000, 0, 0});
+    run_operations((struct options){7, {100000, 500 << 10, 0}, SECOND, 700, 100000, 3000, 5000});
+    run_operations((struct options){8, {200, 300 << 10, 0}, SECOND, 700, 9000, 0, 0});
 }
 
 static void test_grace_agrees_with_the_model(void **state)
 {
     (void)state;
-    run_operations((struct options){9, {3, 64 << 20, SECOND, SECOND}, 5, 100, 0, 0});
+    run_operations((struct options){9, {3, 64 << 20, SECOND}, SECOND, 5, 100, 0, 0});
     run_operations(
-        (struct options){10, {400, 64 << 20, 60 * SECOND, 30 * SECOND}, 700, 3000, 500, 2000});
+        (struct options){10, {400, 64 << 20, 30 * SECOND}, 60 * SECOND, 700, 3000, 500, 2000});
     run_operations(
-        (struct options){11, {100000, 64 << 20, 60 * SECOND, 300 * SECOND}, 700, 3000, 0, 10000});
+        (struct options){11, {100000, 64 << 20, 300 * SECOND}, 60 * SECOND, 700, 3000, 0, 10000});
     run_operations(
-        (struct options){12, {100000, 150 << 10, SECOND, 500 * MILLISECOND}, 700, 1000, 1000, 0});
+        (struct options){12, {100000, 150 << 10, 500 * MILLISECOND}, SECOND, 700, 1000, 1000, 0});
 }
 
 /* Their numbers come round many times, while there are entries older than half of them. */
 static void test_epochs_agree_with_the_model(void **state)
 {
     (void)state;
-    run_operations((struct options){13, {2000, 64 << 20, 60 * SECOND, 0}, 5000, 100, 4, 0});
-    run_operations((struct options){14, {5000, 64 << 20, 60 * SECOND, SECOND}, 5000, 100, 3, 900});
-    run_operations((struct options){15, {400, 64 << 20, 60 * SECOND, SECOND}, 700, 300, 5, 9});
+    run_operations((struct options){13, {2000, 64 << 20, 0}, 60 * SECOND, 5000, 100, 4, 0});
+    run_operations((struct options){14, {5000, 64 << 20, SECOND}, 60 * SECOND, 5000, 100, 3, 900});
+    run_operations((struct options){15, {400, 64 << 20, SECOND}, 60 * SECOND, 700, 300, 5, 9});
 }
 
 int main(void)

@@ -6,7 +6,7 @@
 static void test_the_least_recently_read_is_evicted(void **state)
 {
     (void)state;
-    struct table *table = new_table(3, ROOMY, 60 * SECOND);
+    struct table *table = new_table(3, ROOMY);
     store(table, "a", "1", START + SECOND, START);
     store(table, "b", "2", START + SECOND, START);
     store(table, "c", "3", START + SECOND, START);
@@ -23,7 +23,7 @@ static void test_the_least_recently_read_is_evicted(void **state)
 static void test_the_capacity_is_never_exceeded(void **state)
 {
     (void)state;
-    struct table *table = new_table(1, ROOMY, 60 * SECOND);
+    struct table *table = new_table(1, ROOMY);
     char text[16];
     for (int i = 0; i < 1000; i++) {
         assert_true(store(table, number_key(text, i), "v", START + SECOND, START));
@@ -36,7 +36,7 @@ static void test_the_capacity_is_never_exceeded(void **state)
 static void test_expired_entries_go_before_any_that_lives(void **state)
 {
     (void)state;
-    struct table *table = new_table(3, ROOMY, 60 * SECOND);
+    struct table *table = new_table(3, ROOMY);
     store(table, "old", "1", START + 50 * SECOND, START);
     store(table, "short", "2", START + SECOND, START);
     store(table, "middle", "3", START + 30 * SECOND, START);
@@ -53,7 +53,7 @@ static void test_max_bytes_bounds_everything(void **state)
 {
     (void)state;
     size_t max_bytes = 1 << 20;
-    struct table *table = new_table(1000000, max_bytes, 60 * SECOND);
+    struct table *table = new_table(1000000, max_bytes);
     static char data[2000];
     char text[16];
     for (int i = 0; i < 50000; i++) {
@@ -70,7 +70,7 @@ static void test_max_bytes_bounds_everything(void **state)
 static void test_a_value_beyond_max_bytes_evicts_nothing(void **state)
 {
     (void)state;
-    struct table *table = new_table(10, 1 << 20, 60 * SECOND);
+    struct table *table = new_table(10, 1 << 20);
     char *data = calloc(1, 1 << 20);
     store(table, "a", "1", START + SECOND, START);
     assert_false(store_bytes(table, bytes_of_text("huge"), (struct bytes){data, 1 << 20},
@@ -99,7 +99,7 @@ static void test_the_largest_value_that_fits(void **state)
 {
     (void)state;
     size_t max_bytes = 1 << 20;
-    struct table *table = new_table(1000, max_bytes, 60 * SECOND);
+    struct table *table = new_table(1000, max_bytes);
     char *data = calloc(1, max_bytes), text[16];
     store(table, "a", "1", START + SECOND, START);
     size_t largest = store_largest(table, data, max_bytes);
@@ -118,7 +118,7 @@ static void test_the_largest_value_that_fits(void **state)
 static void test_a_value_counts_until_its_last_reference_goes(void **state)
 {
     (void)state;
-    struct table *table = new_table(1, ROOMY, 60 * SECOND);
+    struct table *table = new_table(1, ROOMY);
     struct found found;
     char *data = calloc(1, 1 << 20);
     size_t empty = table_bytes(table);
@@ -140,7 +140,7 @@ static void test_a_value_counts_until_its_last_reference_goes(void **state)
 static void test_bytes_that_others_hold_empty_no_table(void **state)
 {
     (void)state;
-    struct table *table = new_table(1000, 4 << 20, 60 * SECOND);
+    struct table *table = new_table(1000, 4 << 20);
     struct value *held[3];
     struct found found;
     char *data = calloc(1, 1 << 20), text[16];
@@ -168,7 +168,7 @@ static void test_bytes_that_others_hold_empty_no_table(void **state)
 static void test_entries_that_others_hold_empty_no_table(void **state)
 {
     (void)state;
-    struct table *table = new_table(1000, 4 << 20, 60 * SECOND);
+    struct table *table = new_table(1000, 4 << 20);
     struct value *held[3];
     struct found found;
     char *data = calloc(1, 1 << 20), text[16];
@@ -195,7 +195,7 @@ static void test_entries_that_others_hold_empty_no_table(void **state)
 static void test_a_value_stored_is_charged_to_the_table_alone(void **state)
 {
     (void)state;
-    struct table *table = new_table(10, 1 << 20, 60 * SECOND);
+    struct table *table = new_table(10, 1 << 20);
     struct value_account *maker = value_account_create(SIZE_MAX);
     size_t empty = table_bytes(table);
     static const size_t sizes[] = {100000, 1 << 20, VALUE_BY_REFERENCE - 1};
@@ -218,12 +218,12 @@ static void test_a_value_stored_is_charged_to_the_table_alone(void **state)
 static void test_max_bytes_for_nothing_is_refused(void **state)
 {
     (void)state;
-    struct table_limits limits = {100000, 1000, 60 * SECOND, 0};
+    struct table_limits limits = {100000, 1000, 0};
     size_t needed = 0;
-    assert_null(table_create(&limits, START, &needed));
+    assert_null(table_create(&limits, fnv, START, &needed));
     assert_true(needed > 1000 && needed < 65536);
     limits.max_bytes = 65536;
-    struct table *table = table_create(&limits, START, &needed);
+    struct table *table = table_create(&limits, fnv, START, &needed);
     assert_non_null(table);
     assert_true(store(table, "a", "1", START + SECOND, START));
     table_destroy(&table);
@@ -232,7 +232,7 @@ static void test_max_bytes_for_nothing_is_refused(void **state)
 static void test_it_grows_and_gives_back(void **state)
 {
     (void)state;
-    struct table *table = new_table(200000, ROOMY, 60 * SECOND);
+    struct table *table = new_table(200000, ROOMY);
     size_t empty = table_bytes(table);
     char text[16];
     for (int i = 0; i < 100000; i++)
@@ -240,12 +240,49 @@ static void test_it_grows_and_gives_back(void **state)
             store(table, number_key(text, i), "v", START + (i % 8 ? 1 : 2) * SECOND, START));
     for (int i = 0; i < 100000; i++)
         assert_true(holds(table, number_key(text, i), "v", START));
-    assert_true(table_bytes(table) - empty < 100000 * (46 + 10 + 8 + 5));
+    assert_true(table_bytes(table) - empty < 100000 * (34 + 10 + 3 + 5));
     assert_false(table_expire(table, START + SECOND, 100000));
     for (int i = 0; i < 100000; i++)
         assert_int_equal(holds(table, number_key(text, i), "v", START + SECOND), i % 8 == 0);
     assert_false(table_expire(table, START + 2 * SECOND, 100000));
     assert_true(table_bytes(table) - empty < 100000 * 5);
+    table_destroy(&table);
+}
+
+/* Fills the table with values of `size` bytes; the later half of them must be there. */
+static void fill(struct table *table, size_t max_bytes, size_t size)
+{
+    static char data[1024];
+    const size_t count = max_bytes / size;
+    struct found found;
+    char text[16];
+
+    for (size_t i = 0; i < count; i++) {
+        memcpy(data, &i, sizeof i);
+        assert_true(store_bytes(table, bytes_of_text(number_key(text, (int)i)),
+                                (struct bytes){data, size}, START + SECOND, START));
+    }
+    for (size_t i = count / 2; i < count; i++) {
+        assert_true(find(table, number_key(text, (int)i), START, &found));
+        assert_int_equal(answer_bytes(&found.answer).size, size);
+        assert_memory_equal(answer_bytes(&found.answer).data, &i, sizeof i);
+    }
+}
+
+static void test_higher_bounds_are_made_use_of(void **state)
+{
+    (void)state;
+    static const size_t bounds[] = {72 << 10, 200 << 10, 201 << 10, 1 << 20, 2 << 20};
+    struct table *table = new_table(100000, 64 << 10);
+    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
+        table_configure(table, &(struct table_limits){100000, bounds[i], 0}, START);
+        fill(table, bounds[i], 500);
+        assert_true(table_bytes(table) <= bounds[i]);
+        assert_true(table_bytes(table) > bounds[i] / 8 * 7);
+    }
+    assert_false(table_expire(table, START + SECOND, 100000));
+    assert_int_equal(table_entries(table), 0);
+    assert_true(table_bytes(table) < (2 << 20) / 16);
     table_destroy(&table);
 }
 
@@ -264,6 +301,7 @@ int main(void)
         cmocka_unit_test(test_a_value_stored_is_charged_to_the_table_alone),
         cmocka_unit_test(test_max_bytes_for_nothing_is_refused),
         cmocka_unit_test(test_it_grows_and_gives_back),
+        cmocka_unit_test(test_higher_bounds_are_made_use_of),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,7 @@ static void test_a_value_is_found_byte_for_byte(void **state)
 {
     (void)state;
     static const char bytes[] = "first line\nsecond\0 line\r\n\xff";
-    struct table *table = new_table(10, ROOMY, 60 * SECOND);
+    struct table *table = new_table(10, ROOMY);
     struct bytes key = {"a/b\0c", 5}, value = {bytes, sizeof bytes};
     struct found found;
     assert_true(store_bytes(table, key, value, START + SECOND, START));
@@ -25,7 +25,7 @@ static void test_keys_and_values_of_all_sizes(void **state)
     static const size_t key_sizes[] = {0, 1, 10, 511, 512, 513, 65536};
     static const size_t value_sizes[] = {0, 1, 64, 1023, 1024, 1025, 4096, 8191, 8192, 100000};
     static char data[100000];
-    struct table *table = new_table(1000, ROOMY, 60 * SECOND);
+    struct table *table = new_table(1000, ROOMY);
     memset(data, 'x', sizeof data);
     for (size_t k = 0; k < sizeof key_sizes / sizeof *key_sizes; k++)
         for (size_t v = 0; v < sizeof value_sizes / sizeof *value_sizes; v++) {
@@ -40,10 +40,19 @@ static void test_keys_and_values_of_all_sizes(void **state)
     table_destroy(&table);
 }
 
+static uint32_t always_42(const void *secret, struct bytes key)
+{
+    (void)secret;
+    (void)key;
+    return 42;
+}
+
 static void test_keys_of_equal_hash_are_told_apart(void **state)
 {
     (void)state;
-    struct table *table = new_table(1000, ROOMY, 60 * SECOND);
+    const struct table_limits limits = {1000, ROOMY, 0};
+    size_t needed;
+    struct table *table = table_create(&limits, (struct key_hash){always_42, NULL}, START, &needed);
     char text[16];
     for (int i = 0; i < 300; i++) {
         struct bytes key = bytes_of_text(number_key(text, i));
@@ -62,7 +71,7 @@ static void test_keys_of_equal_hash_are_told_apart(void **state)
 static void test_storing_again_replaces_the_value(void **state)
 {
     (void)state;
-    struct table *table = new_table(2, ROOMY, 60 * SECOND);
+    struct table *table = new_table(2, ROOMY);
     store(table, "a", "old", START + SECOND, START);
     store(table, "b", "b", START + SECOND, START);
     assert_true(store(table, "a", "a much longer one", START + 5 * SECOND, START));
@@ -76,7 +85,7 @@ static void test_storing_again_replaces_the_value(void **state)
 static void test_a_large_value_is_shared_and_a_small_one_copied(void **state)
 {
     (void)state;
-    struct table *table = new_table(10, ROOMY, 60 * SECOND);
+    struct table *table = new_table(10, ROOMY);
     struct value *large = value_create(VALUE_BY_REFERENCE), *small = value_create(10);
     struct answer answer = {.status = STATUS_VALUE, .value = large};
     const char *large_bytes = large->bytes.data;
@@ -102,7 +111,7 @@ static void test_a_large_value_is_shared_and_a_small_one_copied(void **state)
 static void test_an_entry_lives_until_its_expiry_and_no_longer(void **state)
 {
     (void)state;
-    struct table *table = new_table(10, ROOMY, 60 * SECOND);
+    struct table *table = new_table(10, ROOMY);
     store(table, "a", "1", START + 60 * SECOND, START);
     assert_true(holds(table, "a", "1", START + 60 * SECOND - MILLISECOND));
     assert_true(lacks(table, "a", START + 60 * SECOND));
@@ -112,7 +121,7 @@ static void test_an_entry_lives_until_its_expiry_and_no_longer(void **state)
 static void test_reading_never_extends_a_life(void **state)
 {
     (void)state;
-    struct table *table = new_table(10, ROOMY, 60 * SECOND);
+    struct table *table = new_table(10, ROOMY);
     store(table, "a", "1", START + 10 * SECOND, START);
     for (int64_t now = START; now < START + 10 * SECOND; now += 100 * MILLISECOND)
         assert_true(holds(table, "a", "1", now));
@@ -123,7 +132,7 @@ static void test_reading_never_extends_a_life(void **state)
 static void test_lives_may_differ(void **state)
 {
     (void)state;
-    struct table *table = new_table(5000, ROOMY, 3600 * SECOND);
+    struct table *table = new_table(5000, ROOMY);
     char text[16];
     for (int i = 1; i < 5000; i++)
         assert_true(store(table, number_key(text, i), "v", START + i * 13 * MILLISECOND, START));
@@ -136,14 +145,13 @@ static void test_lives_may_differ(void **state)
     table_destroy(&table);
 }
 
-/* The wheel cuts long lives to a tick of 1/4096 of them, and never stretches one. */
-static void test_a_long_life_is_never_stretched_and_hardly_cut(void **state)
+static void test_a_long_life_is_exact(void **state)
 {
     (void)state;
     for (int64_t life = SECOND; life < 87600 * 3600 * SECOND; life = life * 3 + 7) {
-        struct table *table = new_table(10, ROOMY, 87600 * 3600 * SECOND);
+        struct table *table = new_table(10, ROOMY);
         store(table, "a", "1", START + life, START + 1);
-        assert_true(holds(table, "a", "1", START + life - life / 4096 - 2 * MILLISECOND));
+        assert_true(holds(table, "a", "1", START + life / MILLISECOND * MILLISECOND - 1));
         assert_true(lacks(table, "a", START + life));
         table_destroy(&table);
     }
@@ -152,7 +160,7 @@ static void test_a_long_life_is_never_stretched_and_hardly_cut(void **state)
 static void test_what_has_expired_is_not_stored(void **state)
 {
     (void)state;
-    struct table *table = new_table(10, ROOMY, 60 * SECOND);
+    struct table *table = new_table(10, ROOMY);
     store(table, "a", "1", START + SECOND, START);
     assert_false(store(table, "a", "2", START, START));
     assert_false(store(table, "b", "2", START - SECOND, START));
@@ -164,7 +172,7 @@ static void test_what_has_expired_is_not_stored(void **state)
 static void test_age_and_remaining_life_are_told(void **state)
 {
     (void)state;
-    struct table *table = new_table(10, ROOMY, 60 * SECOND);
+    struct table *table = new_table(10, ROOMY);
     struct bytes key = bytes_of_text("a");
     struct answer answer = {.status = STATUS_VALUE, .bytes = key};
     struct found found;
@@ -184,7 +192,7 @@ static void test_age_and_remaining_life_are_told(void **state)
 static void test_expired_entries_go_a_bounded_number_at_a_time(void **state)
 {
     (void)state;
-    struct table *table = new_table(1000, ROOMY, 60 * SECOND);
+    struct table *table = new_table(1000, ROOMY);
     char text[16];
     for (int i = 0; i < 1000; i++)
         store(table, number_key(text, i), "v", START + SECOND, START);
@@ -210,7 +218,7 @@ int main(void)
         cmocka_unit_test(test_an_entry_lives_until_its_expiry_and_no_longer),
         cmocka_unit_test(test_reading_never_extends_a_life),
         cmocka_unit_test(test_lives_may_differ),
-        cmocka_unit_test(test_a_long_life_is_never_stretched_and_hardly_cut),
+        cmocka_unit_test(test_a_long_life_is_exact),
         cmocka_unit_test(test_what_has_expired_is_not_stored),
         cmocka_unit_test(test_age_and_remaining_life_are_told),
         cmocka_unit_test(test_expired_entries_go_a_bounded_number_at_a_time),

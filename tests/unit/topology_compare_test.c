@@ -146,6 +146,27 @@ static void test_other_processes_are_none_of_its_business(void **state)
     expect_as("store", before, after, "", "cache.expiry: 1s -> 2s\n");
 }
 
+#define KEY_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define KEY_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define KEYED(name, reactors, key)                                                                 \
+    "  " name ": {reactors: " reactors ", public_key: " key ", key_file: /k, allow_file: /a}\n"
+#define ENCRYPTED(stores)                                                                          \
+    "stages:\n" HTTP "  cache: {kind: cache, serves: 'tcp://127.0.0.1:5', asks: redis}\n" REDIS    \
+    "processes:\n" KEYED("edge", "[[http]]", KEY_A) stores
+
+/* Who asks it knows it by the key of where it was at the start. */
+static void test_a_stage_does_not_change_its_key(void **state)
+{
+    static const char before[] = ENCRYPTED(KEYED("store", "[[cache, redis]]", KEY_A));
+
+    (void)state;
+    expect_as("edge", before, ENCRYPTED(KEYED("store", "[[cache, redis]]", KEY_B)),
+              FIXED("7: store.public_key"), "");
+    expect_as("edge", before, ENCRYPTED(KEYED("other", "[[cache, redis]]", KEY_B)),
+              FIXED("7: other.public_key"), "");
+    expect_as("edge", before, ENCRYPTED(KEYED("other", "[[cache, redis]]", KEY_A)), "", "");
+}
+
 /* Settings that do not go together stop a topology as it is read, whoever reads it. */
 static void test_a_kind_checks_its_settings_together(void **state)
 {
@@ -169,6 +190,7 @@ int main(void)
         cmocka_unit_test(test_how_stages_are_linked_and_placed_stays),
         cmocka_unit_test(test_stages_neither_come_nor_go),
         cmocka_unit_test(test_other_processes_are_none_of_its_business),
+        cmocka_unit_test(test_a_stage_does_not_change_its_key),
         cmocka_unit_test(test_a_kind_checks_its_settings_together),
     };
 
